@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "posix/host_fd.hpp"
+
+#include <algorithm>
+#include <new>
+#include <vector>
+
+#include <fcntl.h>
+#include <pthread.h>
+
+namespace procpool::posix {
+
+namespace {
+
+/// All HostFd of the process. Never destroyed: owners with static storage may outlive any order of
+/// destruction.
+struct Registry {
+  std::recursive_mutex mutex;
+  std::vector<int> fds;
+
+  static Registry& instance() {
+    static Registry& registry = *make();
+    return registry;
+  }
+
+  static Registry* make();
+  static void after_fork_in_child() noexcept;
+
+  void remove(int fd) noexcept {
+    const auto found = std::find(fds.begin(), fds.end(), fd);
+    if (found == fds.end()) return;
+    *found = fds.back();
+    fds.pop_back();
+  }
+};
+
+/// Set in the thread that forks a launcher: what the child keeps.
+thread_local const std::span<const int>* kept_by_own_child = nullptr;
+
+Registry* Registry::make() {
+  auto registry = new Registry;
+  const int error = pthread_atfork([] { instance().mutex.lock(); }, [] { instance().mutex.unlock(); },
+                                   &Registry::after_fork_in_child);
+  if (error != 0) {
+    delete registry;
+    throw std::bad_alloc();
+  }
+  return registry;
+}
+
+/// Does only what is async-signal-safe: other threads of the host may have held any lock.
+void Registry::after_fork_in_child() noexcept {
+  Registry& registry = instance();
+  if (kept_by_own_child != nullptr) {
+    for (const int fd : registry.fds) {
+      if (std::find(kept_by_own_child->begin(), kept_by_own_child->end(), fd) == kept_by_own_child->end()) {
+        ::close(fd);
+      }
+    }
+    registry.fds.clear();
+  } else if (!registry.fds.empty()) {
+    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    for (const int fd : registry.fds) {
+      if (!null || ::dup2(null.get(), fd) < 0) {
+        ::close(fd);
+      } else {
+        ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+      }
+    }
+  }
+  registry.mutex.unlock();
+}
+
+}  // namespace
+
+std::unique_lock<std::recursive_mutex> hold_forks() {
+  return std::unique_lock(Registry::instance().mutex);
+}
+
+HostFd::HostFd(UniqueFd fd, const std::unique_lock<std::recursive_mutex>& /*forks_held*/) {
+  if (!fd) return;
+  Registry::instance().fds.push_back(fd.get());
+  fd_ = fd.release();
+}
+
+void HostFd::reset() noexcept {
+  if (fd_ < 0) return;
+  Registry& registry = Registry::instance();
+  const std::lock_guard lock(registry.mutex);
+  registry.remove(fd_);
+  ::close(fd_);
+  fd_ = -1;
+}
+
+pid_t fork_without_host_fds(std::span<const int> keep) noexcept {
+  kept_by_own_child = &keep;
+  const pid_t pid = ::fork();
+  kept_by_own_child = nullptr;
+  return pid;
+}
+
+}  // namespace procpool::posix

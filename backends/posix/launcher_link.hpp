@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// LauncherLink: the host's end of a launcher process.
+#pragma once
+
+#include "posix/host_fd.hpp"
+#include "posix/record.hpp"
+#include "posix/role.hpp"
+
+#include <procpool/process_backend.hpp>
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <system_error>
+
+#include <sys/types.h>
+
+namespace procpool::posix {
+
+/// Owns a launcher: its control socket and its process, which is a child of this one. The destructor is
+/// shut_down(). Only send() may be called by several threads.
+class LauncherLink {
+ public:
+  /// Forks the launcher off this process, on this thread, which flushes stdio first. `bell` is what workers
+  /// ring. Throws SpawnError.
+  [[nodiscard]] static std::shared_ptr<LauncherLink> fork(const LauncherRole& role, const WorkerSetup& setup,
+                                                          int bell);
+  /// Runs `program`, a path, as the launcher. Throws SpawnError.
+  [[nodiscard]] static std::shared_ptr<LauncherLink> execute(const LauncherRole& role,
+                                                             const WorkerSetup& setup,
+                                                             const std::string& program, int bell);
+  ~LauncherLink() { shut_down(); }
+  LauncherLink(const LauncherLink&) = delete;
+  LauncherLink& operator=(const LauncherLink&) = delete;
+
+  /// Waits, a bounded time, until an executed launcher has said hello. Throws NotInitializedError if the
+  /// program ends by itself or does not speak, and SpawnError if it crashes or speaks another protocol.
+  void await_hello(const std::string& program);
+
+  /// Any thread. Waits at most `patience` if the launcher does not read.
+  [[nodiscard]] std::error_code send(const Record& record, std::span<const int> descriptors,
+                                     std::chrono::milliseconds patience) noexcept;
+
+  /// Does not wait.
+  [[nodiscard]] RecordReader::Outcome receive(ReceivedRecord& received) noexcept;
+
+  /// The control socket, to wait for.
+  [[nodiscard]] int descriptor() const noexcept { return control_.get(); }
+
+  /// Lets the launcher kill everything and end, and waits for that, 10 s at most; kills it then. No further
+  /// calls but send(), which fails. In a process that was forked from the host it only gives back its own
+  /// descriptors.
+  void shut_down() noexcept;
+
+ private:
+  LauncherLink() = default;
+  struct Ends;
+  [[nodiscard]] static Ends make_control();
+  /// Waits at most `patience` for the process to end, kills it and its group then, and tells how it ended.
+  ExitStatus reap(std::chrono::milliseconds patience) noexcept;
+  void drain_until_end() noexcept;
+
+  std::mutex sending_;
+  HostFd control_;  ///< closed under sending_
+  RecordReader reader_;
+  pid_t pid_ = 0;  ///< 0 once it is reaped
+  pid_t owner_ = 0;
+};
+
+}  // namespace procpool::posix

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// kqueue (macOS): a timer in nanoseconds on a queue of its own, which is itself a descriptor to wait for.
+#include "loop/precise_timer.hpp"
+#include "posix/host_fd.hpp"
+#include "posix/local_socket.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/event.h>
+
+namespace procpool::detail {
+
+namespace {
+
+class KqueueTimer final : public PreciseTimer {
+ public:
+  explicit KqueueTimer(posix::HostFd queue) : queue_(std::move(queue)) {}
+
+  [[nodiscard]] NativeHandle descriptor() const noexcept override { return queue_.get(); }
+
+  void set(TimePoint due) noexcept override {
+    const auto wait = std::max<Duration>(due - Clock::now(), Duration::zero());
+    struct kevent event;
+    EV_SET(&event, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, NOTE_NSECONDS,
+           static_cast<intptr_t>(std::chrono::nanoseconds(wait).count()), nullptr);
+    ::kevent(queue_.get(), &event, 1, nullptr, 0, nullptr);
+  }
+
+  void acknowledge() noexcept override {
+    struct kevent event;
+    const timespec no_time{};
+    ::kevent(queue_.get(), nullptr, 0, &event, 1, &no_time);
+  }
+
+ private:
+  posix::HostFd queue_;
+};
+
+}  // namespace
+
+std::unique_ptr<PreciseTimer> make_precise_timer() noexcept {
+  try {
+    const auto forks_held = posix::hold_forks();
+    auto queue = posix::raise_fd(posix::UniqueFd(::kqueue()));
+    if (!queue || ::fcntl(queue.get(), F_SETFD, FD_CLOEXEC) != 0) return nullptr;
+    return std::make_unique<KqueueTimer>(posix::HostFd(std::move(queue), forks_held));
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+}  // namespace procpool::detail

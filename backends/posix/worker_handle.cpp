@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "posix/worker_handle.hpp"
+
+#include "posix/exit_watch.hpp"
+#include "posix/footprint.hpp"
+#include "posix/local_socket.hpp"
+#include "posix/nudge_signal.hpp"
+#include "posix/poll_wait.hpp"
+
+#include <chrono>
+#include <csignal>
+
+#include <poll.h>
+
+namespace procpool::posix {
+
+namespace {
+
+/// How long a launcher may not read before a kill is given up. It reads at once, unless somebody has stopped
+/// it.
+constexpr auto kill_patience = std::chrono::seconds(5);
+/// How long a killed process may take to be gone.
+constexpr auto death_patience = std::chrono::seconds(5);
+constexpr auto doorbell_patience = std::chrono::seconds(1);
+
+}  // namespace
+
+void WorkerHandle::set_started(Pid pid, UniqueFd handle) {
+  const auto forks_held = hold_forks();
+  const std::lock_guard lock(mutex_);
+  pid_ = pid;
+  exit_watch_ = HostFd(watch_exit(pid, std::move(handle)), forks_held);
+}
+
+void WorkerHandle::set_ended() noexcept {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+}
+
+Pid WorkerHandle::pid() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return pid_;
+}
+
+void WorkerHandle::kill_without_launcher() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (pid_ != 0 && !ended_) kill_group_by_watch(exit_watch_.get(), pid_);
+}
+
+bool WorkerHandle::wait_until_dead() noexcept {
+  int exit_watch = -1;
+  {
+    const std::lock_guard lock(mutex_);
+    exit_watch = exit_watch_.get();
+  }
+  if (exit_watch >= 0 && !wait_for(exit_watch, POLLIN, Deadline(death_patience))) return false;
+  // The end of the doorbell tells of a process whose pid nobody knew, and of copies that the task had forked.
+  const Deadline deadline(doorbell_patience);
+  while (drain_doorbell(doorbell_.get()) != Drained::peer_gone) {
+    if (!wait_for(doorbell_.get(), POLLIN, deadline)) return false;
+  }
+  return true;
+}
+
+void WorkerHandle::send_signal(int signum, std::chrono::milliseconds patience) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_ || signal_by_watch(exit_watch_.get(), signum) != Reached::unsupported) return;
+  }
+  Record record;
+  record.kind = signum == SIGKILL ? Record::Kind::kill : Record::Kind::signal;
+  record.value = signum;
+  record.worker = id_;
+  // If this fails the launcher is lost, which kills the worker, or stopped, and then nobody can.
+  static_cast<void>(launcher_->send(record, {}, patience));
+}
+
+void WorkerHandle::kill() noexcept {
+  send_signal(SIGKILL, kill_patience);
+}
+
+void WorkerHandle::signal(int signum) noexcept {
+  send_signal(signum, kill_patience);
+}
+
+void WorkerHandle::nudge() noexcept {
+  send_signal(nudge_signal, std::chrono::milliseconds(0));
+}
+
+std::optional<MemorySize> WorkerHandle::footprint() const noexcept {
+  const std::lock_guard lock(mutex_);
+  if (pid_ == 0 || ended_) return std::nullopt;
+  const auto footprint = read_footprint(pid_);
+  // If it runs still, the number was its own all the time.
+  if (exit_watch_ && !still_runs(exit_watch_.get())) return std::nullopt;
+  return footprint;
+}
+
+NativeHandle WorkerHandle::sentinel() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return exit_watch_.get();
+}
+
+}  // namespace procpool::posix

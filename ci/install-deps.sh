@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Installs the Debian packages that are missing, and only those. With everything there it takes a moment.
+#
+#   ci/install-deps.sh GROUP...      groups: build (default), test, clang, format
+set -euo pipefail
+
+packages=()
+for group in "${@:-build}"; do
+  case $group in
+    build) packages+=(g++ cmake ninja-build pkg-config libuv1-dev libcereal-dev) ;;
+    test) packages+=(libgtest-dev) ;;
+    clang) packages+=(clang-19 libclang-rt-19-dev) ;;
+    format) packages+=(clang-format-14) ;;
+    *) echo "install-deps: no such group: $group" >&2; exit 2 ;;
+  esac
+done
+
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
+  [[ $status == *" installed" ]] || missing+=("$package")
+done
+if ((${#missing[@]} == 0)); then
+  echo "install-deps: nothing is missing (${*:-build})"
+  exit 0
+fi
+
+if ! command -v apt-get >/dev/null; then
+  echo "install-deps: this is no Debian; please install what corresponds to: ${missing[*]}" >&2
+  exit 1
+fi
+root=()
+if ((EUID != 0)); then
+  command -v sudo >/dev/null || { echo "install-deps: neither root nor sudo; please install: ${missing[*]}" >&2; exit 1; }
+  root=(sudo)
+fi
+echo "install-deps: installing ${missing[*]}"
+install() {
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+# The package lists of a fresh machine may be missing or old: fetch them only if it does not work without.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! install >"$log" 2>&1; then
+  if ! { "${root[@]}" apt-get update -q && install; } >>"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "install-deps: apt-get could not install: ${missing[*]}" >&2
+    exit 1
+  fi
+fi

@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Configures, builds and tests one preset of CMakePresets.json, and says in one line how it went.
+#
+#   ci/run-leg.sh PRESET [argument of ctest]...      for example: ci/run-leg.sh asan -R Pool
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+preset=${1:?"usage: ci/run-leg.sh PRESET [argument of ctest]..."}
+shift
+groups=(build test)
+case $preset in linux-clang | asan | tsan) groups+=(clang) ;; esac
+ci/install-deps.sh "${groups[@]}"
+
+build=build/$preset
+results=$PWD/$build/test-results.xml
+if [[ -z ${CMAKE_GENERATOR:-} ]] && command -v ninja >/dev/null && [[ ! -e $build/CMakeCache.txt ]]; then
+  export CMAKE_GENERATOR=Ninja
+fi
+export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
+
+say() {
+  mkdir -p "$build"
+  echo "leg $preset: $1 ($SECONDS s)" | tee "$build/leg-summary"
+}
+rm -f "$results"
+cmake --preset "$preset" || { say "FAILED to configure"; exit 1; }
+cmake --build --preset "$preset" || { say "FAILED to build"; exit 1; }
+
+status=0
+timeout 25m ctest --preset "$preset" --output-junit "$results" "$@" || status=$?
+
+count() { [[ -e $results ]] && sed -n "s/^\s*$1=\"\([0-9]*\)\".*/\1/p" "$results" | head -n 1 || echo 0; }
+tests=$(count tests) failed=$(count failures)
+skipped=$(($(count skipped) + $(count disabled)))
+line="$((tests - failed - skipped)) passed, $failed failed, $skipped skipped"
+if ((status != 0)); then
+  say "FAILED: $line"
+  exit 1
+fi
+say "$line"

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# How procpool's own targets are compiled.
+
+# Warnings, for procpool's own code only: never PUBLIC.
+function(procpool_enable_warnings target)
+  if(NOT PROCPOOL_WARNINGS)
+    return()
+  endif()
+  if(MSVC)
+    target_compile_options(${target} PRIVATE /W4 $<$<BOOL:${PROCPOOL_WERROR}>:/WX>)
+  else()
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+                                             $<$<BOOL:${PROCPOOL_WERROR}>:-Werror>)
+  endif()
+endfunction()
+
+# What a library target made of procpool's sources needs. Used for the library itself and, in shared builds,
+# for the static twin that the tests of internals link.
+function(procpool_configure_library target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_compile_definitions(${target} PUBLIC CEREAL_THREAD_SAFE=1 PRIVATE PROCPOOL_BUILDING)
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                              $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/backends)
+  target_link_libraries(
+    ${target}
+    PUBLIC cereal::cereal Threads::Threads
+    PRIVATE procpool::libuv ${CMAKE_DL_LIBS})
+  set_target_properties(
+    ${target}
+    PROPERTIES CXX_EXTENSIONS OFF
+               CXX_VISIBILITY_PRESET hidden
+               VISIBILITY_INLINES_HIDDEN ON
+               POSITION_INDEPENDENT_CODE ON)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "STATIC_LIBRARY")
+    target_compile_definitions(${target} PUBLIC PROCPOOL_STATIC)
+  endif()
+  procpool_enable_warnings(${target})
+endfunction()

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// The short way for common types: numbers, enums, strings, and tuples, pairs, arrays and vectors of such are
+/// written straight into the buffer, in the bytes that the archives would write, without making an archive.
+#pragma once
+
+#include <procpool/byte_buffer.hpp>
+#include <procpool/detail/archive_std.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace procpool::detail {
+
+/// The size of a type that is always encoded in the same number of bytes; 0 for any other.
+template <class T>
+struct FixedSize
+    : std::integral_constant<std::size_t, std::is_arithmetic_v<T> || std::is_enum_v<T> ? sizeof(T) : 0> {};
+template <class... T>
+struct FixedSize<std::tuple<T...>>
+    : std::integral_constant<std::size_t,
+                             ((FixedSize<T>::value != 0) && ...) ? (FixedSize<T>::value + ... + 0) : 0> {};
+template <class A, class B>
+struct FixedSize<std::pair<A, B>> : FixedSize<std::tuple<A, B>> {};
+template <class T, std::size_t N>
+struct FixedSize<std::array<T, N>> : std::integral_constant<std::size_t, FixedSize<T>::value * N> {};
+
+template <class T>
+inline constexpr std::size_t fixed_size = FixedSize<T>::value;
+
+template <class T>
+struct IsDirect : std::bool_constant<fixed_size<T> != 0> {};
+template <class C, class Traits, class A>
+struct IsDirect<std::basic_string<C, Traits, A>> : std::true_type {};
+template <class... T>
+struct IsDirect<std::tuple<T...>> : std::conjunction<IsDirect<T>...> {};
+template <class A, class B>
+struct IsDirect<std::pair<A, B>> : std::conjunction<IsDirect<A>, IsDirect<B>> {};
+template <class T, class A>
+struct IsDirect<std::vector<T, A>> : std::bool_constant<archives::is_blittable<T>> {};
+
+template <class T>
+inline constexpr bool is_direct = IsDirect<T>::value;
+
+template <class T>
+inline constexpr bool is_tuple_like = requires {
+  std::tuple_size<T>::value;
+};
+
+/// Writes at `to`, which has room, and returns the end.
+template <class T>
+std::byte* store(std::byte* to, const T& value) noexcept {
+  if constexpr (is_tuple_like<T>) {
+    std::apply([&](const auto&... element) { ((to = store(to, element)), ...); }, value);
+    return to;
+  } else {
+    std::memcpy(to, &value, sizeof(T));
+    return to + sizeof(T);
+  }
+}
+
+/// Reads at `from`, where there is enough, and returns the end.
+template <class T>
+const std::byte* fetch(const std::byte* from, T& value) noexcept {
+  if constexpr (is_tuple_like<T>) {
+    std::apply([&](auto&... element) { ((from = fetch(from, element)), ...); }, value);
+    return from;
+  } else if constexpr (std::is_enum_v<T>) {
+    std::underlying_type_t<T> number{};
+    from = fetch(from, number);
+    value = static_cast<T>(number);
+    return from;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    value = *from != std::byte{0};
+    return from + 1;
+  } else {
+    std::memcpy(&value, from, sizeof(T));
+    return from + sizeof(T);
+  }
+}
+
+template <class T>
+void write_direct(ByteBuffer& out, const T& value) {
+  if constexpr (fixed_size<T> != 0) {
+    store(out.extend(fixed_size<T>), value);
+  } else if constexpr (is_tuple_like<T>) {
+    std::apply([&](const auto&... element) { (write_direct(out, element), ...); }, value);
+  } else {
+    const std::uint64_t count = value.size();
+    const std::size_t bytes = value.size() * sizeof(typename T::value_type);
+    std::byte* const to = out.extend(sizeof count + bytes);
+    std::memcpy(to, &count, sizeof count);
+    if (bytes != 0) std::memcpy(to + sizeof count, value.data(), bytes);
+  }
+}
+
+/// Reads from the front of `bytes` and takes that off. Throws SerializationError if it is not there.
+template <class T>
+void read_direct(std::span<const std::byte>& bytes, T& value) {
+  if constexpr (fixed_size<T> != 0) {
+    if (bytes.size() < fixed_size<T>) archives::fail_truncated();
+    fetch(bytes.data(), value);
+    bytes = bytes.subspan(fixed_size<T>);
+  } else if constexpr (is_tuple_like<T>) {
+    std::apply([&](auto&... element) { (read_direct(bytes, element), ...); }, value);
+  } else {
+    std::uint64_t count = 0;
+    read_direct(bytes, count);
+    constexpr std::size_t element_bytes = sizeof(typename T::value_type);
+    if (count > bytes.size() / element_bytes) archives::fail_truncated();
+    const auto size = static_cast<std::size_t>(count);
+    value.resize(size);
+    if (size != 0) std::memcpy(value.data(), bytes.data(), size * element_bytes);
+    bytes = bytes.subspan(size * element_bytes);
+  }
+}
+
+}  // namespace procpool::detail

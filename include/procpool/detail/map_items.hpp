@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// MapItems: the encoded arguments of many calls of one task.
+#pragma once
+
+#include <procpool/byte_buffer.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+namespace procpool::detail {
+
+/// Items one after the other, each behind its length (32 bits), in units of `chunksize` of them. A unit
+/// travels as one message.
+class MapItems {
+ public:
+  MapItems(std::uint32_t chunksize, std::size_t max_message) noexcept
+      : chunksize_(chunksize), max_message_(max_message) {}
+
+  /// Adds one item: `encode(buffer)` appends its bytes and returns true, or false if there is none. Throws what that
+  /// throws, and SerializationError if the unit would be longer than a message may be; nothing is added then.
+  template <class Encode>
+  bool add(Encode&& encode) {
+    const std::size_t at = bytes_.size();
+    const bool opens_unit = count_ % chunksize_ == 0;
+    bytes_.set_limit((opens_unit ? at : units_.back()) + max_message_);
+    const std::byte gap[sizeof(std::uint32_t)] = {};
+    try {
+      bytes_.append(gap, sizeof gap);
+      if (!encode(bytes_)) {
+        bytes_.truncate(at);
+        return false;
+      }
+      if (opens_unit) units_.push_back(at);
+    } catch (...) {
+      bytes_.truncate(at);
+      throw;
+    }
+    const auto length = static_cast<std::uint32_t>(bytes_.size() - at - sizeof gap);
+    std::memcpy(bytes_.data() + at, &length, sizeof length);
+    ++count_;
+    return true;
+  }
+
+  [[nodiscard]] std::uint32_t chunksize() const noexcept { return chunksize_; }
+  [[nodiscard]] std::size_t items() const noexcept { return count_; }
+  [[nodiscard]] std::uint32_t units() const noexcept { return static_cast<std::uint32_t>(units_.size()); }
+  [[nodiscard]] std::span<const std::byte> unit(std::uint32_t index) const noexcept {
+    const std::size_t begin = units_[index];
+    const std::size_t end = index + 1 < units_.size() ? units_[index + 1] : bytes_.size();
+    return bytes_.view().subspan(begin, end - begin);
+  }
+
+ private:
+  std::uint32_t chunksize_;
+  std::size_t max_message_;
+  std::size_t count_ = 0;
+  std::vector<std::size_t> units_;  ///< where each begins
+  ByteBuffer bytes_;
+};
+
+}  // namespace procpool::detail

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// The parts of Pool's templates that need no pool.
+#pragma once
+
+#include <procpool/detail/imap_session.hpp>
+#include <procpool/detail/job_handle.hpp>
+#include <procpool/task.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace procpool::detail {
+
+template <class T>
+inline constexpr bool is_tuple = false;
+template <class... T>
+inline constexpr bool is_tuple<std::tuple<T...>> = true;
+
+/// apply_async(f, std::tuple{...}) unpacks the tuple, unless f takes one.
+template <class F, class... Args>
+inline constexpr bool unpacks_tuple = false;
+template <class F, class Arg>
+inline constexpr bool unpacks_tuple<F, Arg> = is_tuple<std::remove_cvref_t<Arg>> && !std::is_invocable_v<F, Arg>;
+
+/// TaskResult without its errors, for declarations that the compiler looks at before it knows which one is meant.
+template <class F, class... A>
+struct ResultIfCallable {
+  using Type = void;
+};
+template <class F, class... A>
+  requires std::is_invocable_v<Callable<F>&, std::decay_t<A>...>
+struct ResultIfCallable<F, A...> {
+  using Type = Storage<std::invoke_result_t<Callable<F>&, std::decay_t<A>...>>;
+};
+
+/// One call for each item of a range.
+template <class F, class R>
+struct ItemCalls {
+  using Item = std::ranges::range_reference_t<R>;
+  using Result = TaskResult<F, Item>;
+
+  static TaskCall call(const Callable<F>& f) { return make_task_call<Callable<F>, Item>(f); }
+  static void encode(ByteBuffer& out, Item&& item) { encode_arguments<F>(out, std::forward<Item>(item)); }
+};
+
+/// The same with items that are tuples of arguments.
+template <class F, class R, class Tuple = std::remove_cvref_t<std::ranges::range_reference_t<R>>>
+struct StarCalls;
+
+template <class F, class R, class... A>
+struct StarCalls<F, R, std::tuple<A...>> {
+  using Item = std::ranges::range_reference_t<R>;
+  using Result = TaskResult<F, A...>;
+
+  static TaskCall call(const Callable<F>& f) { return make_task_call<Callable<F>, A...>(f); }
+  static void encode(ByteBuffer& out, Item&& item) {
+    std::apply([&out](auto&&... arg) { encode_arguments<F>(out, std::forward<decltype(arg)>(arg)...); },
+               std::forward<Item>(item));
+  }
+};
+template <class F, class R, class A, class B>
+struct StarCalls<F, R, std::pair<A, B>> : StarCalls<F, R, std::tuple<A, B>> {};
+
+/// How many items travel as one message; throws std::invalid_argument.
+[[nodiscard]] inline std::uint32_t checked_chunksize(std::optional<std::size_t> chunksize) {
+  constexpr std::size_t most = std::size_t{1} << 20;
+  if (chunksize && (*chunksize == 0 || *chunksize > most)) {
+    throw std::invalid_argument("procpool: chunksize has to be from 1 to 1048576");
+  }
+  return static_cast<std::uint32_t>(chunksize.value_or(1));
+}
+
+/// Reads a range item by item. The position is moved on only when the next item is wanted.
+template <class Calls, class View>
+[[nodiscard]] ImapSession::Pull make_pull(View view) {
+  struct Reader {
+    View view;
+    std::optional<std::ranges::iterator_t<View>> at{};
+  };
+  return [reader = std::make_shared<Reader>(Reader{std::move(view)})](ByteBuffer& out) {
+    if (reader->at) {
+      ++*reader->at;
+    } else {
+      reader->at.emplace(std::ranges::begin(reader->view));
+    }
+    if (*reader->at == std::ranges::end(reader->view)) return false;
+    Calls::encode(out, **reader->at);
+    return true;
+  };
+}
+
+/// Decodes for a user's callback. If that fails, the error callback is told instead.
+template <class Result, class Callback>
+[[nodiscard]] std::function<void(const JobHandle&)> value_callback(Callback callback,
+                                                                   std::function<void(std::exception_ptr)> on_error) {
+  return [callback = std::move(callback), on_error = std::move(on_error)](const JobHandle& handle) {
+    using Value = decltype(Result(handle).get());
+    if constexpr (std::is_void_v<Value>) {
+      callback();
+    } else {
+      std::optional<Value> value;
+      try {
+        value.emplace(Result(handle).get());
+      } catch (...) {
+        if (on_error) on_error(std::current_exception());
+        return;
+      }
+      callback(*value);
+    }
+  };
+}
+
+}  // namespace procpool::detail

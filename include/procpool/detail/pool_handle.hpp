@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// PoolHandle: what a Pool asks of the library, without types of tasks and results.
+#pragma once
+
+#include <procpool/byte_buffer.hpp>
+#include <procpool/detail/job_handle.hpp>
+#include <procpool/detail/job_options.hpp>
+#include <procpool/detail/map_items.hpp>
+#include <procpool/detail/task_ref.hpp>
+#include <procpool/export.hpp>
+#include <procpool/types.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace procpool {
+struct PoolOptions;
+}
+
+namespace procpool::detail {
+
+class PoolCore;
+
+/// Shares a running pool. Any thread. Members of a handle that refers to none (a Pool moved from) throw
+/// std::logic_error.
+class PoolHandle {
+ public:
+  PROCPOOL_EXPORT explicit PoolHandle(PoolOptions&& options);
+
+  /// `bytes` holds the prefix and then the arguments.
+  PROCPOOL_EXPORT JobHandle call(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
+                                 std::unique_ptr<JobOptions> options) const;
+  PROCPOOL_EXPORT JobHandle map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
+                                std::unique_ptr<JobOptions> options) const;
+  [[nodiscard]] PROCPOOL_EXPORT std::size_t max_message() const;
+  /// Throws what a submission would throw.
+  PROCPOOL_EXPORT void check_open() const;
+
+  PROCPOOL_EXPORT void close() const;
+  PROCPOOL_EXPORT void terminate() const;
+  PROCPOOL_EXPORT bool join(std::optional<Duration> timeout) const;
+  /// terminate() and join(); nothing on a handle that refers to none.
+  PROCPOOL_EXPORT void end() noexcept;
+  [[nodiscard]] PROCPOOL_EXPORT std::size_t size() const;
+  [[nodiscard]] PROCPOOL_EXPORT std::vector<Pid> worker_pids() const;
+  PROCPOOL_EXPORT void on_callback_error(std::function<void(std::exception_ptr)> handler) const;
+
+  [[nodiscard]] const std::shared_ptr<PoolCore>& core() const noexcept { return core_; }
+
+ private:
+  [[nodiscard]] PoolCore& get() const;
+
+  std::shared_ptr<PoolCore> core_;
+};
+
+}  // namespace procpool::detail

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// What can be said when a pool is made, and with each call. All fields are optional; use designated initializers.
+#pragma once
+
+#include <procpool/export.hpp>
+#include <procpool/memory_size.hpp>
+#include <procpool/process_backend.hpp>
+#include <procpool/task.hpp>
+#include <procpool/types.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace procpool {
+
+/// How workers are made. All of them see the same host: what it was when the pool was made (fork), or what a
+/// fresh start of the program makes of it (forkserver, spawn).
+enum class Backend : unsigned char {
+  fork,        ///< Forked from a launcher that was forked from the host in Pool's constructor. The fastest; the host's
+               ///< memory, as it was then, can be used by tasks. Make the pool before other threads.
+  forkserver,  ///< Forked from a launcher that runs the program anew. Nothing of the host is inherited.
+  spawn,       ///< Each worker runs the program anew.
+};
+
+/// A Backend, or a ProcessBackend of one's own.
+class BackendChoice {
+ public:
+  BackendChoice(Backend backend) : choice_(backend) {}  // NOLINT(google-explicit-constructor)
+  /// `backend` serves one pool at a time, and is kept until that ends. Not null.
+  template <std::derived_from<ProcessBackend> T>
+  BackendChoice(std::shared_ptr<T> backend)  // NOLINT(google-explicit-constructor)
+      : choice_(std::shared_ptr<ProcessBackend>(std::move(backend))) {}
+
+  [[nodiscard]] const std::variant<Backend, std::shared_ptr<ProcessBackend>>& get() const noexcept {
+    return choice_;
+  }
+
+ private:
+  std::variant<Backend, std::shared_ptr<ProcessBackend>> choice_;
+};
+
+/// For Pool's constructor, which throws std::invalid_argument naming the field if one makes no sense.
+struct PoolOptions {
+  /// How many workers. Default: cpu_count().
+  std::optional<std::size_t> processes{};
+  /// Run in each worker before its first task: a function without parameters, or procpool::task(f, arguments...).
+  /// If it throws in one worker after the other, the pool fails with its exception.
+  Initializer initializer{};
+  /// How many workers may be lost and replaced within `max_restart_freq` without any job being accepted in between.
+  /// Above it every open job and every later call fails with RestartFreqExceeded. Default: 100 for each worker.
+  std::optional<std::size_t> max_restarts{};
+  /// Default: 1 s.
+  std::optional<Duration> max_restart_freq{};
+  /// Default: Backend::fork, or what the platform's documentation says.
+  std::optional<BackendChoice> backend{};
+  /// The longest message: the arguments of one call (or chunk), or its results, encoded. Longer ones are a
+  /// SerializationError. Default: 512 MiB; at most 2 GiB.
+  std::optional<MemorySize> max_message_size{};
+};
+
+/// For Pool::apply_async. T is what the task returns. Callbacks run on the pool's callback thread.
+template <class T>
+struct CallOptions {
+  using Callback = std::conditional_t<std::is_void_v<T>, std::function<void()>,
+                                      std::function<void(const std::conditional_t<std::is_void_v<T>, int, T>&)>>;
+
+  /// Gets what the task returned.
+  Callback callback{};
+  /// Gets what the result's get() would throw.
+  std::function<void(std::exception_ptr)> error_callback{};
+  /// Told when a worker begins with the task.
+  std::function<void(Pid pid, TimePoint accepted)> accept_callback{};
+  /// Whatever the caller wants to find again in the handle.
+  std::string correlation_id{};
+};
+
+/// For Pool::map_async and Pool::starmap_async. T is what the task returns for one item.
+template <class T>
+struct MapOptions {
+  using Callback =
+      std::conditional_t<std::is_void_v<T>, std::function<void()>,
+                         std::function<void(const std::vector<std::conditional_t<std::is_void_v<T>, char, T>>&)>>;
+
+  /// How many items travel as one message. Not 0. Left out: procpool chooses.
+  std::optional<std::size_t> chunksize{};
+  /// Gets all results, in the order of the input.
+  Callback callback{};
+  /// Gets the error of the first item that failed, once all items have settled.
+  std::function<void(std::exception_ptr)> error_callback{};
+  /// Told for each item, or chunk, that a worker begins with.
+  std::function<void(Pid pid, TimePoint accepted)> accept_callback{};
+  std::string correlation_id{};
+};
+
+}  // namespace procpool

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Pool: runs functions in worker processes, so that a crash, a leak or a hang costs one task and not the program.
+#pragma once
+
+#include <procpool/detail/pool_calls.hpp>
+#include <procpool/detail/pool_handle.hpp>
+#include <procpool/options.hpp>
+#include <procpool/result.hpp>
+#include <procpool/result_iterator.hpp>
+#include <procpool/task.hpp>
+#include <procpool/types.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace procpool {
+/// A pool of worker processes. `f` in every call is a function, a lambda without captures, a function object that
+/// serializes, or procpool::named<...>("..."); see task.hpp. Arguments are encoded before a call returns: what cannot
+/// be encoded throws SerializationError there. After close() or terminate() submissions throw PoolClosedError.
+///
+/// All members may be called from any number of threads and from callbacks, but not while the pool is being moved or
+/// destroyed. The destructor is terminate() and join(): prompt whatever the workers do, and every handle that is still out
+/// settles.
+class Pool {
+  template <class F, class R>
+  using ItemResult = typename detail::ItemCalls<F, R>::Result;
+  template <class F, class R>
+  using StarResult = typename detail::StarCalls<F, R>::Result;
+
+ public:
+  /// Starts the workers. Throws std::invalid_argument naming the option that makes no sense, SpawnError if a worker cannot be
+  /// started, NotInitializedError if workers have to run this program anew and procpool::init was not called.
+  explicit Pool(PoolOptions options = {}) : handle_(std::move(options)) {}
+  explicit Pool(std::size_t processes) : Pool(PoolOptions{.processes = processes}) {}
+  Pool(Pool&&) noexcept = default;
+  Pool& operator=(Pool&& other) noexcept {
+    if (this != &other) {
+      handle_.end();
+      handle_ = std::move(other.handle_);
+    }
+    return *this;
+  }
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool() { handle_.end(); }
+
+  // --- one call
+
+  /// Runs f(args...) in a worker and returns its result, or throws what it threw.
+  template <class F, class... Args>
+  detail::TaskResult<F, Args...> apply(F&& f, Args&&... args) {
+    return submit<F, Args...>(nullptr, f, std::forward<Args>(args)...).get();
+  }
+
+  /// Returns an ApplyResult of what f returns.
+  template <class F, class... Args>
+    requires(!detail::unpacks_tuple<F, Args...>)
+  auto apply_async(F&& f, Args&&... args) {
+    return submit<F, Args...>(nullptr, f, std::forward<Args>(args)...);
+  }
+  /// The arguments as a tuple, and options.
+  template <class F, class... Args>
+  auto apply_async(F&& f, const std::tuple<Args...>& args,
+                   CallOptions<typename detail::ResultIfCallable<F, Args...>::Type> options = {}) {
+    using Result = ApplyResult<detail::TaskResult<F, Args...>>;
+    return std::apply(
+        [&](const Args&... arg) { return submit<F, const Args&...>(erase<Result>(options), f, arg...); }, args);
+  }
+
+  // --- many calls
+
+  /// f(item) for each item; blocks, and returns the results in the order of the input. If items fail, throws the
+  /// error of the first of them once all have settled.
+  template <class F, std::ranges::input_range R>
+  auto map(F&& f, R&& range, std::optional<std::size_t> chunksize = std::nullopt) {
+    return map_async(std::forward<F>(f), std::forward<R>(range), {.chunksize = chunksize}).get();
+  }
+  template <class F, std::ranges::input_range R>
+  auto map_async(F&& f, R&& range, MapOptions<ItemResult<F, R>> options = {}) -> MapResult<ItemResult<F, R>> {
+    return submit_map<detail::ItemCalls<F, R>>(f, std::forward<R>(range), options);
+  }
+  /// f(a, b, ...) for each tuple (a, b, ...).
+  template <class F, std::ranges::input_range R>
+  auto starmap(F&& f, R&& range, std::optional<std::size_t> chunksize = std::nullopt) {
+    return starmap_async(std::forward<F>(f), std::forward<R>(range), {.chunksize = chunksize}).get();
+  }
+  template <class F, std::ranges::input_range R>
+  auto starmap_async(F&& f, R&& range, MapOptions<StarResult<F, R>> options = {}) -> MapResult<StarResult<F, R>> {
+    return submit_map<detail::StarCalls<F, R>>(f, std::forward<R>(range), options);
+  }
+
+  /// f(item) for each item, lazily: the input is read as results are taken, a bounded number of items ahead, and may be
+  /// endless. An lvalue range is kept by reference, any other by value.
+  template <class F, std::ranges::input_range R>
+  auto imap(F&& f, R&& range, std::size_t chunksize = 1) -> ResultIterator<ItemResult<F, R>> {
+    return submit_imap(std::forward<F>(f), std::forward<R>(range), chunksize, true);
+  }
+  /// The same, with the results in the order in which they arrive.
+  template <class F, std::ranges::input_range R>
+  auto imap_unordered(F&& f, R&& range, std::size_t chunksize = 1) -> ResultIterator<ItemResult<F, R>> {
+    return submit_imap(std::forward<F>(f), std::forward<R>(range), chunksize, false);
+  }
+
+  // --- the pool
+
+  /// No more submissions; what has been submitted is still done, and then the workers end.
+  void close() { handle_.close(); }
+  /// No more submissions; the workers are killed at once, and every open job fails with Terminated. Returns without waiting.
+  void terminate() { handle_.terminate(); }
+  /// Waits until the workers have ended and all callbacks have been made. Throws std::logic_error before close() or
+  /// terminate(). In a callback it waits for everything but the callbacks.
+  void join() { handle_.join(std::nullopt); }
+  /// False if `timeout` passed first.
+  bool join(Duration timeout) { return handle_.join(timeout); }
+
+  /// The workers that the pool keeps.
+  [[nodiscard]] std::size_t size() const { return handle_.size(); }
+  [[nodiscard]] std::vector<Pid> worker_pids() const { return handle_.worker_pids(); }
+  /// Gets what a callback has thrown, on the callback thread. Without it that is dropped.
+  void on_callback_error(std::function<void(std::exception_ptr)> handler) {
+    handle_.on_callback_error(std::move(handler));
+  }
+
+ private:
+  template <class F, class... Args>
+  auto submit(std::unique_ptr<detail::JobOptions> options, const detail::Callable<F>& f, Args&&... args)
+      -> ApplyResult<detail::TaskResult<F, Args...>> {
+    detail::TaskCall call = detail::make_task_call<detail::Callable<F>, Args...>(f);
+    const std::size_t prefix_length = call.prefix.size();
+    call.prefix.set_limit(handle_.max_message());
+    detail::encode_arguments<F>(call.prefix, std::forward<Args>(args)...);
+    return ApplyResult<detail::TaskResult<F, Args...>>(
+        handle_.call(call.ref, prefix_length, std::move(call.prefix), std::move(options)));
+  }
+
+  template <class Calls, class F, class R>
+  auto submit_map(const F& f, R&& range, MapOptions<typename Calls::Result>& options)
+      -> MapResult<typename Calls::Result> {
+    using Result = MapResult<typename Calls::Result>;
+    handle_.check_open();
+    detail::TaskCall call = Calls::call(f);
+    detail::MapItems items(detail::checked_chunksize(options.chunksize), handle_.max_message());
+    for (auto&& item : range) {
+      items.add([&](detail::ByteBuffer& out) {
+        Calls::encode(out, std::forward<decltype(item)>(item));
+        return true;
+      });
+    }
+    return Result(handle_.map(call.ref, std::move(call.prefix), std::move(items), erase<Result>(options)));
+  }
+
+  template <class F, class R>
+  auto submit_imap(F&& f, R&& range, std::size_t chunksize, bool ordered) -> ResultIterator<ItemResult<F, R>> {
+    using Calls = detail::ItemCalls<F, std::views::all_t<R>>;
+    handle_.check_open();
+    detail::TaskCall call = Calls::call(f);
+    return ResultIterator<ItemResult<F, R>>(detail::ImapSession(
+        handle_, {call.ref, std::move(call.prefix), detail::checked_chunksize(chunksize), ordered},
+        detail::make_pull<Calls>(std::views::all(std::forward<R>(range)))));
+  }
+
+  /// The options without the type of the result; nullptr if none was used.
+  template <class Result, class Options>
+  static std::unique_ptr<detail::JobOptions> erase(Options& options) {
+    if (!options.callback && !options.error_callback && !options.accept_callback && options.correlation_id.empty()) {
+      return nullptr;
+    }
+    auto erased = std::make_unique<detail::JobOptions>();
+    if (options.callback) {
+      erased->on_success = detail::value_callback<Result>(std::move(options.callback), options.error_callback);
+    }
+    erased->on_error = std::move(options.error_callback);
+    erased->on_accept = std::move(options.accept_callback);
+    erased->correlation_id = std::move(options.correlation_id);
+    return erased;
+  }
+
+  detail::PoolHandle handle_;
+};
+
+/// How many processors this process may use, by its affinity and its control groups' quotas.
+[[nodiscard]] PROCPOOL_EXPORT std::size_t cpu_count();
+
+}  // namespace procpool

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// ApplyResult and MapResult: handles on work that was handed to a Pool.
+#pragma once
+
+#include <procpool/codec.hpp>
+#include <procpool/export.hpp>
+#include <procpool/detail/job_handle.hpp>
+#include <procpool/types.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace procpool {
+namespace detail {
+
+/// Hands out its handle to the library's own code.
+struct HandleAccess;
+
+/// What ApplyResult and MapResult share. Cheap to copy; every copy sees the same outcome; dropping all copies does
+/// not cancel the job. May outlive the Pool, which settles it when it goes. All members may be called on any
+/// thread.
+class ResultBase {
+ public:
+  /// Waits until the job has settled; false if `timeout` passed first. The timeout ends only the wait.
+  bool wait(std::optional<Duration> timeout = std::nullopt) const { return handle_.wait(timeout); }
+  /// The job has settled: get() does not block.
+  [[nodiscard]] bool ready() const { return handle_.ready(); }
+  /// The job gave a value. Throws std::logic_error before it is ready.
+  [[nodiscard]] bool successful() const { return handle_.successful(); }
+  /// A worker has begun with it.
+  [[nodiscard]] bool accepted() const { return handle_.accepted(); }
+  /// The workers that run it now, or ran it last; none if it has not begun.
+  [[nodiscard]] std::vector<Pid> worker_pids() const { return handle_.worker_pids(); }
+  [[nodiscard]] JobId job_id() const { return handle_.job_id(); }
+  /// As it was given with the call.
+  [[nodiscard]] const std::string& correlation_id() const { return handle_.correlation_id(); }
+
+ protected:
+  ResultBase() = default;
+  explicit ResultBase(JobHandle handle) noexcept : handle_(std::move(handle)) {}
+  ~ResultBase() = default;
+  ResultBase(const ResultBase&) = default;
+  ResultBase(ResultBase&&) = default;
+  ResultBase& operator=(const ResultBase&) = default;
+  ResultBase& operator=(ResultBase&&) = default;
+
+  JobHandle handle_;
+
+ private:
+  friend struct HandleAccess;
+};
+
+struct HandleAccess {
+  static const JobHandle& of(const ResultBase& result) noexcept { return result.handle_; }
+};
+
+}  // namespace detail
+
+/// The outcome of one call, from Pool::apply_async.
+template <class T>
+class ApplyResult : public detail::ResultBase {
+ public:
+  ApplyResult() = default;
+  explicit ApplyResult(detail::JobHandle handle) noexcept : ResultBase(std::move(handle)) {}
+
+  /// Waits for the outcome: returns what the task returned or throws what it threw, or the error that kept it from
+  /// either. Each call decodes a value of its own, so move-only types can be had more than once. With a timeout:
+  /// TimeoutError if it passes first; the job goes on.
+  T get(std::optional<Duration> timeout = std::nullopt) const {
+    handle_.await(timeout);
+    const auto bytes = handle_.value(0);
+    if constexpr (!std::is_void_v<T>) return detail::decode<T>(bytes);
+  }
+};
+
+/// The outcome of Pool::map_async: one value for each item of the input, in its order.
+template <class T>
+class MapResult : public detail::ResultBase {
+ public:
+  using Value = std::conditional_t<std::is_void_v<T>, void, std::vector<std::conditional_t<std::is_void_v<T>, char, T>>>;
+
+  MapResult() = default;
+  explicit MapResult(detail::JobHandle handle) noexcept : ResultBase(std::move(handle)) {}
+
+  /// Waits until every item has settled. If items failed, throws the error of the first of them. A `map` of a task
+  /// that returns nothing gives nothing.
+  Value get(std::optional<Duration> timeout = std::nullopt) const {
+    handle_.await(timeout);
+    if (const auto error = handle_.error()) std::rethrow_exception(error);
+    if constexpr (!std::is_void_v<T>) {
+      std::vector<T> values;
+      values.reserve(handle_.items());
+      for (std::size_t i = 0; i < handle_.items(); ++i) values.push_back(detail::decode<T>(handle_.value(i)));
+      return values;
+    }
+  }
+};
+
+}  // namespace procpool

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT
+#include "channel/host_channel.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <utility>
+
+namespace procpool::detail {
+namespace {
+
+constexpr std::size_t byte_mask = byte_ring_size - 1;
+/// A worker that makes this many compare-exchanges fail in a row does nothing else: it is hostile.
+constexpr int longest_contest = 1000;
+
+constexpr std::uint32_t distance(std::uint32_t from, std::uint32_t to) noexcept {
+  return (to - from) & Claim::mask;
+}
+
+}  // namespace
+
+HostChannel::HostChannel(WorkerProcess& process, std::size_t max_message)
+    : process_(process),
+      memory_(reinterpret_cast<ChannelMemory*>(process.memory().data())),
+      max_message_(max_message),
+      extents_(ring_slots) {
+  control().max_message = max_message;
+}
+
+bool HostChannel::violated(const char* how) noexcept {
+  if (violation_ == nullptr) violation_ = how;
+  return false;
+}
+
+// --- jobs
+
+bool HostChannel::has_room(const Message& message) const noexcept {
+  const std::size_t length = message.length();
+  if (violation_ != nullptr || streaming()) return false;
+  if (distance(done_, limit_) + staged_ >= ring_slots) return false;
+  if (length <= inline_bytes) return true;
+  const std::size_t used = static_cast<std::size_t>(job_bytes_end_ - job_bytes_free_from_);
+  if (length > longest_whole_message) return used < byte_ring_size;
+  const std::size_t offset = job_bytes_end_ & byte_mask;
+  const std::size_t skip = offset + length > byte_ring_size ? byte_ring_size - offset : 0;
+  return used + skip + length <= byte_ring_size;
+}
+
+void HostChannel::stage(const Message& message) {
+  const std::uint32_t number = (limit_ + staged_) & Claim::mask;
+  JobDescriptor& descriptor = memory_->jobs[number % ring_slots];
+  Extent& extent = extents_[number % ring_slots];
+  const bool limits = message.limited();
+  const std::int64_t limit_values[2] = {message.soft_limit.count(), message.hard_limit.count()};
+  const std::size_t length = message.length();
+
+  descriptor.job_id = message.id;
+  descriptor.task = message.task;
+  descriptor.length = static_cast<std::uint32_t>(length);
+  descriptor.prefix_length = static_cast<std::uint32_t>(message.prefix.size());
+  descriptor.items = message.items;
+  descriptor.kind = message.kind;
+  std::uint8_t flags = message.chunk ? message_flag::chunk : std::uint8_t{0};
+  if (message.announce) flags |= message_flag::announce;
+  if (limits) flags |= message_flag::limits;
+
+  extent.begin = job_bytes_end_;
+  std::byte* at = nullptr;
+  if (length <= inline_bytes) {
+    flags |= message_flag::in_place;
+    at = descriptor.bytes;
+  } else if (length <= longest_whole_message) {
+    const std::size_t offset = job_bytes_end_ & byte_mask;
+    if (offset + length > byte_ring_size) job_bytes_end_ += byte_ring_size - offset;
+    descriptor.position = job_bytes_end_;
+    at = memory_->job_bytes + (job_bytes_end_ & byte_mask);
+    job_bytes_end_ += length;
+  } else {
+    flags |= message_flag::streamed;
+    descriptor.position = job_bytes_end_;
+    control().job_bytes_tail.store(job_bytes_end_, std::memory_order_relaxed);
+    std::memcpy(stream_limits_, limit_values, sizeof limit_values);
+    stream_parts_[0] = {stream_limits_, limits ? sizeof limit_values : 0};
+    stream_parts_[1] = message.prefix;
+    stream_parts_[2] = message.arguments;
+    stream_position_ = job_bytes_end_;
+    stream_left_ = length;
+    job_bytes_end_ += length;
+  }
+  if (at != nullptr) {
+    const auto put = [&at](const void* bytes, std::size_t count) {
+      if (count != 0) std::memcpy(at, bytes, count);
+      at += count;
+    };
+    if (limits) put(limit_values, sizeof limit_values);
+    put(message.prefix.data(), message.prefix.size());
+    put(message.arguments.data(), message.arguments.size());
+  }
+  extent.end = job_bytes_end_;
+  descriptor.flags = flags;
+  ++staged_;
+}
+
+void HostChannel::commit() noexcept {
+  if (staged_ == 0) return;
+  const std::uint32_t count = std::exchange(staged_, 0);
+  const bool changed = change_claim([count](Claim& claim) {
+    claim.limit = (claim.limit + count) & Claim::mask;
+    return true;
+  });
+  // A channel in violation keeps its jobs as published and never started: they go elsewhere when the worker is dead.
+  limit_ = (limit_ + count) & Claim::mask;
+  if (!changed) return;
+  if (streaming()) pump();
+  wake(WorkerSleep::for_jobs);
+}
+
+std::uint32_t HostChannel::take_back(std::uint32_t count) noexcept {
+  std::uint32_t taken = 0;
+  change_claim([&](Claim& claim) {
+    taken = std::min(count, claim.unclaimed());
+    claim.limit = (claim.limit - taken) & Claim::mask;
+    return taken != 0;
+  });
+  if (violation_ != nullptr || taken == 0) return 0;
+  limit_ = (limit_ - taken) & Claim::mask;
+  job_bytes_end_ = extents_[limit_ % ring_slots].begin;
+  // A stream is always the newest job.
+  stream_left_ = 0;
+  return taken;
+}
+
+void HostChannel::pump() noexcept {
+  ControlBlock& block = control();
+  bool wrote = false;
+  while (stream_left_ != 0) {
+    const std::uint64_t start = extents_[(limit_ - 1) % ring_slots].begin;
+    // What the worker says it has read counts only within what was sent.
+    const std::uint64_t read = block.job_bytes_read.load(std::memory_order_acquire);
+    const bool first_still_used = job_bytes_free_from_ != start;
+    const std::uint64_t free_from =
+        first_still_used ? job_bytes_free_from_
+                         : (read - start <= stream_position_ - start ? read : job_bytes_free_from_);
+    const std::size_t room = static_cast<std::size_t>(byte_ring_size - (stream_position_ - free_from));
+    const std::size_t offset = stream_position_ & byte_mask;
+    auto* part = std::find_if(std::begin(stream_parts_), std::end(stream_parts_),
+                              [](const auto& span) { return !span.empty(); });
+    const std::size_t count = std::min({room, byte_ring_size - offset, part->size(), stream_piece});
+    if (count == 0) break;
+    std::memcpy(memory_->job_bytes + offset, part->data(), count);
+    *part = part->subspan(count);
+    stream_position_ += count;
+    stream_left_ -= count;
+    block.job_bytes_tail.store(stream_position_, std::memory_order_seq_cst);
+    wrote = true;
+    wake(WorkerSleep::for_job_bytes);
+  }
+  if (wrote) wake(WorkerSleep::for_job_bytes);
+}
+
+bool HostChannel::announce_image(std::string_view record) noexcept {
+  const auto length = static_cast<std::uint32_t>(record.size());
+  if (image_bytes_ + sizeof length + length > image_records_size) return false;
+  std::byte* at = memory_->image_records + image_bytes_;
+  std::memcpy(at, &length, sizeof length);
+  std::memcpy(at + sizeof length, record.data(), length);
+  image_bytes_ += sizeof length + length;
+  control().image_count.store(++images_announced_, std::memory_order_release);
+  return true;
+}
+
+void HostChannel::stop() noexcept {
+  if (stop_) return;
+  if (change_claim([](Claim& claim) { return claim.stop = true; })) {
+    stop_ = true;
+    wake(WorkerSleep::for_jobs);
+  }
+}
+
+void HostChannel::hold(bool on) noexcept {
+  if (hold_ == on) return;
+  if (change_claim([on](Claim& claim) {
+        claim.hold = on;
+        return true;
+      })) {
+    hold_ = on;
+    if (!on) wake(WorkerSleep::for_jobs);
+  }
+}
+
+std::uint32_t HostChannel::unclaimed() noexcept {
+  const auto claim = checked(control().claim.load(std::memory_order_acquire));
+  return claim ? claim->unclaimed() : 0;
+}
+
+std::uint32_t HostChannel::started_at_death() noexcept {
+  const std::uint32_t left = unclaimed();
+  if (violation_ == nullptr && outstanding() > left + 1) violated("it claimed a job before it answered the last");
+  // Of a worker that broke its rules the word tells nothing; a true worker answers one job before it claims the next.
+  if (violation_ != nullptr) return std::min(outstanding(), 1U);
+  return outstanding() - left;
+}
+
+/// Changes the word by compare-exchange; false if the worker broke its rules, or the change was not wanted.
+template <class Change>
+bool HostChannel::change_claim(Change&& change) noexcept {
+  if (violation_ != nullptr) return false;
+  std::uint64_t word = control().claim.load(std::memory_order_acquire);
+  for (int i = 0; i < longest_contest; ++i) {
+    const auto claim = checked(word);
+    if (!claim) return false;
+    Claim wanted = *claim;
+    if (!change(wanted)) return false;
+    if (control().claim.compare_exchange_weak(word, wanted.pack(), std::memory_order_seq_cst)) return true;
+  }
+  return violated("it kept changing the claim word");
+}
+
+/// The worker may only have raised `head`, and not above `limit`.
+std::optional<Claim> HostChannel::checked(std::uint64_t word) noexcept {
+  const Claim claim = Claim::unpack(word);
+  if (claim.limit != limit_ || claim.hold != hold_ || claim.stop != stop_ ||
+      distance(head_, claim.head) > distance(head_, limit_)) {
+    violated("it changed what is the host's in the claim word");
+    return std::nullopt;
+  }
+  head_ = claim.head;
+  return claim;
+}
+
+void HostChannel::wake(WorkerSleep reason) noexcept {
+  std::atomic<std::uint32_t>& sleeps = control().worker_sleeps;
+  if (sleeps.load(std::memory_order_seq_cst) != static_cast<std::uint32_t>(reason)) return;
+  if (sleeps.exchange(0, std::memory_order_seq_cst) != 0) process_.ring();
+}
+
+std::optional<HostChannel::Running> HostChannel::running(TimePoint published, TimePoint now) const noexcept {
+  const JobId id = control().current.load(std::memory_order_acquire);
+  if (id == 0) return std::nullopt;
+  const TimePoint started{Duration(control().started_at.load(std::memory_order_acquire))};
+  if (control().current.load(std::memory_order_acquire) != id) return std::nullopt;
+  return Running{id, std::clamp(started, std::min(published, now), now)};
+}
+
+void HostChannel::set_soft_due(JobId job) noexcept {
+  control().soft_due.store(job, std::memory_order_seq_cst);
+}
+
+// --- results
+
+bool HostChannel::receive(JobId expected, Answer& answer) {
+  if (violation_ != nullptr) return false;
+  if (incoming_left_ != 0) return receive_stream(answer);
+
+  const std::uint32_t published =
+      control().result_tail.load(std::memory_order_acquire) - results_read_;
+  if (published == 0) return false;
+  if (published > ring_slots) return violated("it published more results than the ring holds");
+  if (outstanding() == 0) return violated("it published a result and had no job");
+
+  ResultDescriptor descriptor;
+  std::memcpy(&descriptor, &memory_->results[results_read_ % ring_slots], sizeof descriptor);
+  if (descriptor.job_id != expected) return violated("its result names another job");
+  if (descriptor.kind > ResultKind::progress) return violated("its result is of no known kind");
+  const std::size_t length = descriptor.length;
+  if (length > max_message_) return violated("its result is longer than a message may be");
+
+  answer.id = descriptor.job_id;
+  answer.kind = descriptor.kind;
+  answer.elapsed = Duration(static_cast<std::int64_t>(
+      std::min<std::uint64_t>(descriptor.elapsed_ns, std::uint64_t{1} << 62)));
+  answer.bytes.clear();
+  if ((descriptor.flags & message_flag::in_place) != 0) {
+    if (length > inline_bytes) return violated("its result is longer than its place");
+    answer.bytes.append(descriptor.bytes, length);
+  } else {
+    const bool streamed = (descriptor.flags & message_flag::streamed) != 0;
+    const std::uint64_t ahead = descriptor.position - result_bytes_read_;
+    if (ahead > byte_ring_size || (streamed && ahead != 0)) return violated("its result lies outside of its ring");
+    if (streamed) {
+      if (length <= longest_whole_message || descriptor.kind == ResultKind::progress) {
+        return violated("it streams what is not a long result");
+      }
+      incoming_left_ = length;
+      incoming_answer_ = Answer{answer.id, answer.kind, answer.elapsed, {}};
+      ++results_read_;
+      return receive_stream(answer);
+    }
+    const std::size_t offset = descriptor.position & byte_mask;
+    if (length > byte_ring_size - offset || ahead + length > byte_ring_size) {
+      return violated("its result lies outside of its ring");
+    }
+    answer.bytes.append(memory_->result_bytes + offset, length);
+    result_bytes_read_ = descriptor.position + length;
+  }
+  ++results_read_;
+  if (descriptor.kind != ResultKind::progress) {
+    job_bytes_free_from_ = extents_[done_ % ring_slots].end;
+    done_ = (done_ + 1) & Claim::mask;
+  }
+  return true;
+}
+
+bool HostChannel::receive_stream(Answer& answer) {
+  while (incoming_left_ != 0) {
+    const std::uint64_t available =
+        control().result_bytes_tail.load(std::memory_order_acquire) - result_bytes_read_;
+    if (available > byte_ring_size) return violated("it streams more than its ring holds");
+    const std::size_t offset = result_bytes_read_ & byte_mask;
+    const std::size_t count =
+        std::min({static_cast<std::size_t>(available), incoming_left_, byte_ring_size - offset});
+    if (count == 0) return false;
+    incoming_answer_.bytes.append(memory_->result_bytes + offset, count);
+    result_bytes_read_ += count;
+    incoming_left_ -= count;
+    release();
+  }
+  answer = std::move(incoming_answer_);
+  job_bytes_free_from_ = extents_[done_ % ring_slots].end;
+  done_ = (done_ + 1) & Claim::mask;
+  return true;
+}
+
+void HostChannel::release() noexcept {
+  control().results_read.store(results_read_, std::memory_order_relaxed);
+  control().result_bytes_read.store(result_bytes_read_, std::memory_order_seq_cst);
+  wake(WorkerSleep::for_result_space);
+}
+
+// --- waking
+
+void HostChannel::arm(WakeWord::Who who, bool when_dry) noexcept {
+  const std::uint64_t wanted = WakeWord{who, when_dry, aim_}.pack();
+  std::atomic<std::uint64_t>& word = control().host_waits;
+  if (word.load(std::memory_order_relaxed) != wanted) word.store(wanted, std::memory_order_seq_cst);
+}
+
+bool HostChannel::changed() const noexcept {
+  if (violation_ != nullptr) return false;
+  return control().signals.load(std::memory_order_seq_cst) != signals_seen_ ||
+         static_cast<std::int32_t>(control().result_tail.load(std::memory_order_seq_cst) - aim_) >= 0;
+}
+
+void HostChannel::note_signals() noexcept {
+  signals_seen_ = control().signals.load(std::memory_order_acquire);
+}
+
+}  // namespace procpool::detail

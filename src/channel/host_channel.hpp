@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// HostChannel: the host's side of one worker's channel.
+#pragma once
+
+#include "channel/layout.hpp"
+
+#include <procpool/byte_buffer.hpp>
+#include <procpool/process_backend.hpp>
+#include <procpool/types.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace procpool::detail {
+
+/// What the host wants a worker to do. The spans are read by publish(); those of a message longer than
+/// `longest_whole_message` until the stream has ended (streaming() is false again) or was taken back.
+struct Message {
+  JobId id = 0;
+  std::uint64_t task = 0;
+  MessageKind kind = MessageKind::task;
+  bool chunk = false;
+  bool announce = false;
+  std::uint32_t items = 1;
+  Duration soft_limit{0};  ///< 0: none
+  Duration hard_limit{0};
+  std::span<const std::byte> prefix;
+  std::span<const std::byte> arguments;
+
+  [[nodiscard]] bool limited() const noexcept { return soft_limit.count() != 0 || hard_limit.count() != 0; }
+  /// On the wire.
+  [[nodiscard]] std::size_t length() const noexcept {
+    return (limited() ? 2 * sizeof(std::int64_t) : 0) + prefix.size() + arguments.size();
+  }
+};
+
+/// What a worker has answered, copied out of its reach.
+struct Answer {
+  JobId id = 0;
+  ResultKind kind = ResultKind::value;
+  Duration elapsed{0};
+  ByteBuffer bytes;
+};
+
+/// Publishes jobs and reads results. One thread at a time (the Dispatcher's lock); the counterpart may be hostile:
+/// whatever it wrote is copied once and checked, and a violation is remembered, after which the channel
+/// publishes nothing and reads nothing more.
+class HostChannel {
+ public:
+  /// Makes a channel in `memory`, which is zero, belongs to `process` and outlives this.
+  HostChannel(WorkerProcess& process, std::size_t max_message);
+
+  // --- jobs
+
+  /// Room for one more job. False while a stream is on its way.
+  [[nodiscard]] bool has_room(const Message& message) const noexcept;
+  /// Writes the message behind those that are out; the worker sees it at commit(). Needs has_room().
+  void stage(const Message& message);
+  /// Lets the worker see what was staged, and wakes it if it sleeps.
+  void commit() noexcept;
+  /// Takes back up to `count` of the jobs that the worker has not claimed, the newest first; returns how many.
+  std::uint32_t take_back(std::uint32_t count) noexcept;
+  /// A message longer than the ring is being sent, and pump() has to be called whenever the worker has read.
+  [[nodiscard]] bool streaming() const noexcept { return stream_left_ != 0; }
+  /// Sends what there is room for.
+  void pump() noexcept;
+  /// Tells the worker which images jobs may name. False if the records do not fit.
+  bool announce_image(std::string_view record) noexcept;
+  [[nodiscard]] std::uint32_t images_announced() const noexcept { return images_announced_; }
+
+  /// The worker ends as soon as nothing is left for it to claim.
+  void stop() noexcept;
+  /// From now on the worker claims nothing (true), or goes on (false).
+  void hold(bool on) noexcept;
+
+  /// Published and not answered; of those, not claimed yet.
+  [[nodiscard]] std::uint32_t outstanding() const noexcept { return (limit_ - done_) & Claim::mask; }
+  [[nodiscard]] std::uint32_t unclaimed() noexcept;
+  /// For a worker that is dead, after its last answers were received: how many of the outstanding jobs it had started,
+  /// which is one or none.
+  [[nodiscard]] std::uint32_t started_at_death() noexcept;
+
+  /// The job that runs now, and since when; the time is not before `published` and not in the future.
+  struct Running {
+    JobId id;
+    TimePoint started;
+  };
+  [[nodiscard]] std::optional<Running> running(TimePoint published, TimePoint now) const noexcept;
+
+  // --- results
+
+  /// The next answer, if there is one: of the oldest outstanding job, whose id is `expected`. Whole answers only.
+  bool receive(JobId expected, Answer& answer);
+  /// Lets the worker reuse what receive() has read, and wakes it if it waits for room.
+  void release() noexcept;
+
+  // --- waking
+
+  /// The host wants to look again after `results` more results.
+  void aim(std::uint32_t results) noexcept { aim_ = results_read_ + results; }
+  /// Asks the worker to ring `who` then.
+  void arm(WakeWord::Who who, bool when_dry) noexcept;
+  /// The results that the host aims at are there, or the worker has signalled since note_signals().
+  [[nodiscard]] bool changed() const noexcept;
+  /// Takes note of the signals so far; call before looking at what they may be about.
+  void note_signals() noexcept;
+
+  void set_soft_due(JobId job) noexcept;
+
+  /// How the worker broke the rules, or nullptr.
+  [[nodiscard]] const char* violation() const noexcept { return violation_; }
+  /// The bytes of an answer made no sense.
+  void blame(const char* how) noexcept { violated(how); }
+
+ private:
+  template <class Change>
+  bool change_claim(Change&& change) noexcept;
+  std::optional<Claim> checked(std::uint64_t word) noexcept;
+  void wake(WorkerSleep reason) noexcept;
+  bool receive_stream(Answer& answer);
+  bool violated(const char* how) noexcept;
+  [[nodiscard]] ControlBlock& control() const noexcept { return memory_->control; }
+
+  WorkerProcess& process_;
+  ChannelMemory* memory_;
+  std::size_t max_message_;
+  const char* violation_ = nullptr;
+
+  std::uint32_t limit_ = 0;  ///< as in Claim: the host's own copy
+  std::uint32_t head_ = 0;   ///< as last seen
+  std::uint32_t done_ = 0;   ///< the number of the next job to be answered
+  std::uint32_t staged_ = 0;
+  bool hold_ = false;
+  bool stop_ = false;
+
+  /// For each outstanding job, where in the byte ring its bytes begin and end.
+  struct Extent {
+    std::uint64_t begin;
+    std::uint64_t end;
+  };
+  std::vector<Extent> extents_;
+  std::uint64_t job_bytes_end_ = 0;
+  std::uint64_t job_bytes_free_from_ = 0;
+
+  std::span<const std::byte> stream_parts_[3];
+  std::byte stream_limits_[16];
+  std::uint64_t stream_position_ = 0;
+  std::size_t stream_left_ = 0;
+
+  std::uint32_t results_read_ = 0;
+  std::uint64_t result_bytes_read_ = 0;
+  std::size_t incoming_left_ = 0;
+  Answer incoming_answer_;
+
+  std::uint32_t aim_ = 1;
+  std::uint32_t signals_seen_ = 0;
+  std::uint32_t images_announced_ = 0;
+  std::size_t image_bytes_ = 0;
+};
+
+}  // namespace procpool::detail

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// What stands where in the memory that the host shares with one worker.
+///
+/// Each word has one writer, named beside it; only `claim` and the two sleep words are changed by both, each
+/// by one atomic operation. The worker can scribble on all of it: the host copies each word once and checks
+/// it (see HostChannel). Both sides run the same build, or have compared build ids, so the layout needs no version.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace procpool::detail {
+
+inline constexpr std::uint32_t ring_slots = 2048;
+inline constexpr std::size_t byte_ring_size = std::size_t{1} << 20;
+/// Longer messages are streamed through the byte ring in pieces; shorter ones stand in it whole.
+inline constexpr std::size_t longest_whole_message = byte_ring_size / 2;
+/// What one side copies of a stream before the other is told: small enough that both copy at once.
+inline constexpr std::size_t stream_piece = std::size_t{128} << 10;
+inline constexpr std::size_t inline_bytes = 32;
+
+enum class MessageKind : std::uint8_t { task, hello, exit_hook };
+
+namespace message_flag {
+inline constexpr std::uint8_t in_place = 1;  ///< the bytes are in the descriptor
+inline constexpr std::uint8_t streamed = 2;  ///< the bytes follow through the byte ring while it is read
+inline constexpr std::uint8_t announce = 4;  ///< job: the worker rings as it starts
+inline constexpr std::uint8_t chunk = 8;     ///< several items, each with a length before it
+inline constexpr std::uint8_t limits = 16;   ///< job: begins with its soft and hard limit (2 x 64 bits, ns)
+}  // namespace message_flag
+
+/// A job, as the host publishes it: prefix (the callable) and arguments, one after the other.
+struct JobDescriptor {
+  std::uint64_t job_id;
+  std::uint64_t task;
+  std::uint32_t length;
+  std::uint32_t prefix_length;
+  std::uint32_t items;
+  MessageKind kind;
+  std::uint8_t flags;
+  std::uint16_t unused;
+  union {
+    std::byte bytes[inline_bytes];
+    std::uint64_t position;  ///< in the byte ring, counted from the channel's birth
+  };
+};
+static_assert(sizeof(JobDescriptor) == 64);
+
+enum class ResultKind : std::uint8_t {
+  value,      ///< the encoded result
+  exception,  ///< the encoded exception
+  items,      ///< of a chunk: for each item its kind (8 bits), length (32 bits) and bytes
+  progress,   ///< of a job that still runs: fraction (double) and a note
+};
+
+/// What the worker publishes: the answer to the oldest job that has none yet, or a report on it.
+struct ResultDescriptor {
+  std::uint64_t job_id;
+  std::uint64_t elapsed_ns;
+  std::uint32_t length;
+  ResultKind kind;
+  std::uint8_t flags;
+  std::uint16_t unused;
+  std::uint64_t unused2;
+  union {
+    std::byte bytes[inline_bytes];
+    std::uint64_t position;
+  };
+};
+static_assert(sizeof(ResultDescriptor) == 64);
+
+/// Why a worker sleeps, in `worker_sleeps`.
+enum class WorkerSleep : std::uint32_t { awake, for_jobs, for_job_bytes, for_result_space };
+
+struct ControlBlock {
+  // Host and worker, by compare-exchange: see Claim.
+  alignas(64) std::atomic<std::uint64_t> claim;
+
+  // Worker: the job that runs (0: none) and since when, in nanoseconds of the steady clock.
+  alignas(64) std::atomic<std::uint64_t> current;
+  std::atomic<std::int64_t> started_at;
+
+  // Worker: results published, and how often it did something else that the host should look at.
+  alignas(64) std::atomic<std::uint32_t> result_tail;
+  std::atomic<std::uint32_t> signals;
+  std::atomic<std::uint64_t> result_bytes_tail;  ///< of a streamed result: written so far
+  std::atomic<std::uint64_t> job_bytes_read;     ///< of a streamed job: read so far
+
+  // A WorkerSleep. The worker sets it; whoever takes it away wakes the worker.
+  alignas(64) std::atomic<std::uint32_t> worker_sleeps;
+  // A WakeWord. The host sets it; the worker takes it away and rings.
+  alignas(64) std::atomic<std::uint64_t> host_waits;
+
+  // Host.
+  alignas(64) std::atomic<std::uint64_t> soft_due;  ///< the job whose soft limit has passed
+  std::atomic<std::uint32_t> results_read;
+  std::atomic<std::uint64_t> result_bytes_read;
+  std::atomic<std::uint64_t> job_bytes_tail;  ///< of a streamed job: written so far
+  std::atomic<std::uint64_t> acknowledged;    ///< the job that the worker may run, where it has to ask first
+  std::uint64_t max_message;                  ///< set before the worker starts
+  std::atomic<std::uint32_t> image_count;
+};
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+/// The images (programs and libraries) that jobs name, in the order of their numbers; written by the host:
+/// for each a 32-bit length and a record.
+inline constexpr std::size_t image_records_size = std::size_t{56} << 10;
+
+struct ChannelMemory {
+  ControlBlock control;
+  alignas(4096) std::byte image_records[image_records_size];
+  alignas(4096) JobDescriptor jobs[ring_slots];
+  alignas(4096) ResultDescriptor results[ring_slots];
+  alignas(4096) std::byte job_bytes[byte_ring_size];
+  alignas(4096) std::byte result_bytes[byte_ring_size];
+};
+
+/// The word `claim`: which of the published jobs are claimed. Numbers count jobs from the channel's birth, modulo
+/// 2^31. The host publishes by raising `limit` and takes back by lowering it; the worker claims by raising `head`.
+struct Claim {
+  static constexpr std::uint32_t mask = 0x7fffffff;
+
+  std::uint32_t head = 0;
+  std::uint32_t limit = 0;
+  bool hold = false;  ///< the worker may claim nothing
+  bool stop = false;  ///< the worker ends when nothing is left to claim
+
+  [[nodiscard]] static constexpr Claim unpack(std::uint64_t word) noexcept {
+    return {static_cast<std::uint32_t>(word) & mask, static_cast<std::uint32_t>(word >> 31) & mask,
+            (word >> 62 & 1) != 0, (word >> 63 & 1) != 0};
+  }
+  [[nodiscard]] constexpr std::uint64_t pack() const noexcept {
+    return std::uint64_t{head} | std::uint64_t{limit} << 31 | std::uint64_t{hold} << 62 |
+           std::uint64_t{stop} << 63;
+  }
+  [[nodiscard]] constexpr std::uint32_t unclaimed() const noexcept { return (limit - head) & mask; }
+};
+
+/// The word `host_waits`: who is to be rung, and for what. Both in one word, else a worker could ring somebody who
+/// has left.
+struct WakeWord {
+  enum class Who : std::uint8_t { nobody, loop, leader };
+
+  Who who = Who::nobody;
+  bool when_dry = false;      ///< also when the worker has nothing left to claim
+  std::uint32_t results = 0;  ///< ring once `result_tail` has reached this
+
+  [[nodiscard]] static constexpr WakeWord unpack(std::uint64_t word) noexcept {
+    const auto who = static_cast<Who>(word & 3);
+    return {who > Who::leader ? Who::nobody : who, (word >> 2 & 1) != 0,
+            static_cast<std::uint32_t>(word >> 32)};
+  }
+  [[nodiscard]] constexpr std::uint64_t pack() const noexcept {
+    return static_cast<std::uint64_t>(who) | std::uint64_t{when_dry} << 2 | std::uint64_t{results} << 32;
+  }
+  friend constexpr bool operator==(WakeWord, WakeWord) noexcept = default;
+};
+
+}  // namespace procpool::detail

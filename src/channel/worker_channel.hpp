@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// WorkerChannel: the worker's side of a channel.
+#pragma once
+
+#include "channel/layout.hpp"
+#include "channel/spin.hpp"
+
+#include <procpool/process_backend.hpp>
+#include <procpool/types.hpp>
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace procpool::detail {
+
+/// A job that this worker has claimed. The spans are valid until the next call of WorkerChannel::next().
+struct ClaimedJob {
+  JobId id = 0;
+  std::uint64_t task = 0;
+  MessageKind kind = MessageKind::task;
+  bool chunk = false;
+  std::uint32_t items = 0;
+  std::optional<Duration> soft_limit;
+  std::optional<Duration> hard_limit;
+  TimePoint started;
+  std::span<const std::byte> prefix;
+  std::span<const std::byte> arguments;
+  bool out_of_memory = false;  ///< there was no room for the arguments; the spans are empty
+};
+
+/// Takes jobs and gives results. For the one thread of the worker. The host is trusted.
+class WorkerChannel {
+ public:
+  /// Throws std::invalid_argument if the memory is not a channel's.
+  WorkerChannel(WorkerLink& link, Duration longest_spin);
+
+  /// Claims the next job, sleeping until there is one; `idle` is called before each sleep. False when the
+  /// host said stop, or is gone: the worker has to end.
+  template <class Idle>
+  bool next(ClaimedJob& job, Idle&& idle) {
+    while (!try_claim(job)) {
+      if (stopped_) return false;
+      last_finished_.reset();
+      if (spin_.until([this] { return has_work(); })) continue;
+      idle();
+      if (!sleep(WorkerSleep::for_jobs)) return false;
+    }
+    return true;
+  }
+
+  /// Publishes the answer to, or a report on, the job that was claimed last. Waits for room; false if the host is
+  /// gone.
+  bool publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes);
+
+  /// The host asked the job to stop softly.
+  [[nodiscard]] bool soft_due(JobId job) const noexcept {
+    return memory_->control.soft_due.load(std::memory_order_acquire) == job;
+  }
+  [[nodiscard]] std::size_t max_message() const noexcept { return memory_->control.max_message; }
+
+  /// Calls `add(record)` for each image that was announced since the last call.
+  template <class Add>
+  void new_images(Add&& add) {
+    const std::uint32_t count = memory_->control.image_count.load(std::memory_order_acquire);
+    for (; images_seen_ < count; ++images_seen_) add(next_image_record());
+  }
+
+  /// The word that holds the id of the job whose soft limit has passed; outlives the channel's user.
+  [[nodiscard]] const std::atomic<std::uint64_t>& soft_due_word() const noexcept {
+    return memory_->control.soft_due;
+  }
+
+ private:
+  [[nodiscard]] bool has_work() const noexcept;
+  bool try_claim(ClaimedJob& job);
+  bool read_arguments(const JobDescriptor& descriptor, ClaimedJob& job);
+  bool read_stream(const JobDescriptor& descriptor);
+  bool wait_for_room(std::size_t length);
+  bool write_stream(std::span<const std::byte> bytes);
+  [[nodiscard]] bool ready(WorkerSleep reason) const noexcept;
+  bool wait_until_ready(WorkerSleep reason);
+  bool sleep(WorkerSleep reason);
+  void signal_host() noexcept;
+  void ring_if_wanted() noexcept;
+  std::string_view next_image_record() noexcept;
+
+  WorkerLink& link_;
+  ChannelMemory* memory_;
+  Spin spin_;
+  bool stopped_ = false;
+  std::optional<TimePoint> last_finished_;  ///< when the next job begins, if there was no wait
+  std::uint32_t result_tail_ = 0;
+  std::uint64_t result_bytes_end_ = 0;
+  std::uint64_t stream_position_ = 0;  ///< of the job being read
+  std::size_t room_wanted_ = 0;
+  std::unique_ptr<std::byte[]> stream_buffer_;
+  std::uint32_t images_seen_ = 0;
+  std::size_t image_bytes_seen_ = 0;
+};
+
+}  // namespace procpool::detail

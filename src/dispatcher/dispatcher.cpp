@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: MIT
+#include "dispatcher/dispatcher.hpp"
+
+#include "dispatcher/loss.hpp"
+#include "tasks/image_table.hpp"
+
+#include <procpool/exception.hpp>
+
+#include <procpool/errors.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace procpool::detail {
+namespace {
+
+/// A task that has run this long may well run much longer: all that waits behind it goes elsewhere.
+constexpr Duration long_task = std::chrono::microseconds(500);
+/// How often one turn serves what has come in meanwhile before it leaves the rest to the loop.
+constexpr int longest_turn = 4;
+/// With fewer jobs out, looking again when half of them are done is not worth the wake-up.
+constexpr std::uint32_t worth_halving = 8;
+/// The id of messages that are no jobs.
+constexpr JobId no_job = ~JobId{0};
+
+}  // namespace
+
+Dispatcher::Dispatcher(const Settings& settings, Loop& loop)
+    : settings_(settings), loop_(loop), waiting_(settings.longest_spin) {}
+
+Dispatcher::~Dispatcher() = default;
+
+// --- submitting and waiting
+
+void Dispatcher::submit(Ref<Submission> submission) {
+  {
+    const std::lock_guard guard(inbox_mutex_);
+    if (refusal_) std::rethrow_exception(refusal_);
+    submission->first_id_ = next_id_;
+    next_id_ += submission->units();
+    const std::uint32_t units = submission->units();
+    inbox_.push_back({std::move(submission), 0, units});
+    outstanding_.fetch_add(1, std::memory_order_relaxed);
+    inbox_filled_.store(true, std::memory_order_seq_cst);
+  }
+  if (!ticking_.load(std::memory_order_relaxed) && !ticking_.exchange(true, std::memory_order_relaxed)) {
+    loop_.serve_soon();
+  }
+  serve_while_hungry();
+}
+
+bool Dispatcher::wait(Waitable& waitable, std::optional<TimePoint> deadline) {
+  if (waitable.ready()) return true;
+  std::unique_lock lock(mutex_);
+  const bool ready = waiting_.wait(*this, lock, waitable, deadline);
+  finish_turn(lock);
+  return ready;
+}
+
+void Dispatcher::serve() {
+  std::unique_lock lock(mutex_);
+  pass();
+  finish_turn(lock);
+}
+
+/// Whoever cannot have the lock leaves; whoever gives it back looks again.
+void Dispatcher::serve_while_hungry() {
+  while (inbox_waits()) {
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return;
+    pass();
+    finish_turn(lock);
+  }
+}
+
+bool Dispatcher::inbox_waits() const noexcept {
+  return inbox_filled_.load(std::memory_order_seq_cst) && hungry_.load(std::memory_order_seq_cst);
+}
+
+void Dispatcher::finish_turn(std::unique_lock<std::mutex>& lock) {
+  for (int round = 0;; ++round) {
+    aim();
+    arm();
+    if (!changed()) break;
+    if (round == longest_turn) {
+      loop_.serve_soon();
+      break;
+    }
+    pass();
+  }
+  lock.unlock();
+  serve_while_hungry();
+}
+
+void Dispatcher::pass() {
+  take_in();
+  for (const auto& worker : workers_) drain(*worker);
+  refill();
+  if (rebalance()) refill();
+  note_hunger();
+}
+
+void Dispatcher::take_in() {
+  if (!inbox_filled_.load(std::memory_order_seq_cst)) return;
+  const std::lock_guard guard(inbox_mutex_);
+  for (Queued& queued : inbox_) {
+    queued_units_ += queued.end - queued.first;
+    queue_.push_back(std::move(queued));
+  }
+  inbox_.clear();
+  inbox_filled_.store(false, std::memory_order_seq_cst);
+}
+
+/// Says whether submitters should bring what they have to the workers themselves.
+void Dispatcher::note_hunger() noexcept {
+  bool hungry = false;
+  if (queue_.empty()) {
+    const std::uint32_t enough = depth_.jobs() / 2;
+    hungry = std::any_of(workers_.begin(), workers_.end(), [enough](const auto& worker) {
+      return worker->takes_jobs() && worker->out.size() <= enough;
+    });
+  }
+  hungry_.store(hungry, std::memory_order_seq_cst);
+}
+
+// --- answers
+
+void Dispatcher::drain(Worker& worker) {
+  HostChannel& channel = worker.channel;
+  channel.note_signals();
+  if (channel.streaming()) channel.pump();
+  bool any = false;
+  for (;;) {
+    const InFlight* front = worker.out.empty() ? nullptr : &worker.out.front();
+    const JobId expected =
+        front != nullptr && front->submission ? front->submission->first_id() + front->unit : no_job;
+    if (!channel.receive(expected, answer_)) break;
+    any = true;
+    take_answer(worker, std::move(answer_));
+  }
+  if (any) channel.release();
+  if (!worker.out.empty() && worker.out.front().announce) note_start(worker);
+  if (channel.violation() != nullptr) condemn(worker, Condemnation::protocol_violation);
+}
+
+void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
+  if (answer.kind == ResultKind::progress) return;
+  InFlight flight = worker.out.pop_front();
+  if (!flight.submission) {
+    if (!worker.up && answer.kind == ResultKind::exception) {
+      worker.startup_error = decode_exception(answer.bytes.view(), RemoteInfo{worker.pid, 0});
+    } else {
+      worker.up = true;
+    }
+    return;
+  }
+  Submission& submission = *flight.submission;
+  depth_.add(answer.elapsed);
+  ++worker.jobs_done;
+  if (flight.announce) {
+    const TimePoint now = Clock::now();
+    submission.started(flight.unit, worker.pid, std::max(flight.published, now - answer.elapsed));
+  }
+  if (!submission.settled(flight.unit) && !submission.accept(flight.unit, std::move(answer), worker.pid)) {
+    worker.channel.blame("its result makes no sense");
+    fail_unit(submission, flight.unit, loss(worker.pid, ExitStatus{}, worker.channel.violation()),
+              worker.pid);
+    return;
+  }
+  if (submission.ready()) settled(submission);
+}
+
+/// Tells of the start of the job that runs now, once.
+void Dispatcher::note_start(Worker& worker) {
+  InFlight& front = worker.out.front();
+  const auto running = worker.channel.running(front.published, Clock::now());
+  if (!running || running->id != front.submission->first_id() + front.unit) return;
+  front.announce = false;
+  front.submission->started(front.unit, worker.pid, running->started);
+}
+
+void Dispatcher::fail_unit(Submission& submission, std::uint32_t unit, const std::exception_ptr& error,
+                           Pid pid) {
+  if (submission.settled(unit)) return;
+  submission.fail(unit, error, pid);
+  if (submission.ready()) settled(submission);
+}
+
+void Dispatcher::settled(Submission& submission) {
+  waiting_.settled(submission);
+  if (Waitable* listener = submission.listener()) waiting_.settled(*listener);
+  if (outstanding_.fetch_sub(1, std::memory_order_relaxed) == 1) tell_if_drained();
+}
+
+void Dispatcher::tell_if_drained() {
+  if (!closing_ || drained_told_ || outstanding_.load(std::memory_order_relaxed) != 0) return;
+  drained_told_ = true;
+  loop_.drained();
+}
+
+// --- bringing jobs to workers
+
+void Dispatcher::refill() {
+  if (queue_.empty() || workers_.empty()) return;
+  std::size_t active = 0;
+  std::size_t units = queued_units_;
+  for (const auto& worker : workers_) {
+    if (!worker->takes_jobs()) continue;
+    ++active;
+    units += worker->out.size();
+  }
+  if (active == 0) return;
+  // While few jobs wait each worker gets its fair share, so that all of them are done at the same time.
+  const std::size_t share = (units + active - 1) / active;
+  const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(depth_.jobs(), share));
+  for (std::size_t i = 0; i < workers_.size() && !queue_.empty(); ++i) {
+    Worker& worker = *workers_[(next_worker_ + i) % workers_.size()];
+    if (worker.takes_jobs() && worker.out.size() <= most / 2) publish(worker, most - worker.out.size());
+  }
+  ++next_worker_;
+}
+
+void Dispatcher::publish(Worker& worker, std::uint32_t most) {
+  if (!announce_images(worker)) return;
+  const TimePoint now = Clock::now();
+  while (most-- != 0 && stage_next(worker, now)) {
+  }
+  worker.channel.commit();
+}
+
+bool Dispatcher::stage_next(Worker& worker, TimePoint now) {
+  while (!queue_.empty()) {
+    Queued& queued = queue_.front();
+    if (queued.first == queued.end) {
+      queue_.pop_front();
+      continue;
+    }
+    if (queued.submission->settled(queued.first)) {
+      ++queued.first;
+      --queued_units_;
+      continue;
+    }
+    Message message;
+    message.id = queued.submission->first_id() + queued.first;
+    queued.submission->describe(queued.first, message);
+    if (!worker.channel.has_room(message)) return false;
+    worker.channel.stage(message);
+    --queued_units_;
+    const std::uint32_t unit = queued.first++;
+    if (queued.first == queued.end) {
+      worker.out.push_back({std::move(queued.submission), unit, message.announce, now});
+      queue_.pop_front();
+    } else {
+      worker.out.push_back({queued.submission, unit, message.announce, now});
+    }
+    return true;
+  }
+  return false;
+}
+
+bool Dispatcher::announce_images(Worker& worker) {
+  for (std::uint32_t known = worker.channel.images_announced(); known < image_count(); ++known) {
+    if (worker.channel.announce_image(image_record(known))) continue;
+    fail_waiting(std::make_exception_ptr(
+        TaskNotFoundError("procpool: tasks come from more programs and libraries than a pool can name")));
+    return false;
+  }
+  return true;
+}
+
+/// When the queue is empty, a worker that has nothing gets a part of what the one with the most has not started.
+bool Dispatcher::rebalance() {
+  if (!queue_.empty()) return false;
+  bool moved = false;
+  for (const auto& idle : workers_) {
+    if (!idle->takes_jobs() || !idle->out.empty()) continue;
+    Worker* richest = nullptr;
+    std::uint32_t most = 0;
+    for (const auto& worker : workers_) {
+      // A single job that was published just now will be claimed in a moment.
+      if (worker->out.size() < 2) continue;
+      const std::uint32_t unclaimed = worker->channel.unclaimed();
+      if (unclaimed > most) {
+        most = unclaimed;
+        richest = worker.get();
+      }
+    }
+    if (richest == nullptr) break;
+    const TimePoint now = Clock::now();
+    const auto running = richest->channel.running(richest->out.front().published, now);
+    const bool stuck = !richest->up || (running && now - running->started > long_task);
+    // The hello stays.
+    const std::uint32_t movable = richest->out.size() - (richest->out.front().submission ? 0 : 1);
+    const std::uint32_t count = std::min(movable, stuck ? most : (most + 1) / 2);
+    const std::uint32_t taken = richest->channel.take_back(count);
+    put_back(*richest, taken);
+    if (taken == 0) break;
+    moved = true;
+    refill();
+    if (!queue_.empty()) break;
+  }
+  return moved;
+}
+
+/// The newest `count` jobs of the worker, which it has not claimed, go to the front of the queue.
+void Dispatcher::put_back(Worker& worker, std::uint32_t count) {
+  for (; count != 0; --count) {
+    InFlight flight = worker.out.pop_back();
+    if (!flight.submission) continue;
+    ++queued_units_;
+    if (!queue_.empty()) {
+      Queued& front = queue_.front();
+      if (front.submission.get() == flight.submission.get() && front.first == flight.unit + 1) {
+        front.first = flight.unit;
+        continue;
+      }
+    }
+    queue_.push_front({std::move(flight.submission), flight.unit, flight.unit + 1});
+  }
+}
+
+// --- waking
+
+/// Decides for each worker after how many results to look again: those of the time in which we want to notice
+/// one, less while more jobs wait, and never more than it takes to settle what somebody waits for.
+void Dispatcher::aim() {
+  for (const auto& worker : workers_) {
+    const std::uint32_t out = worker->out.size();
+    if (out == 0) continue;
+    std::uint32_t results = std::min(out, depth_.results_per_look());
+    if (!queue_.empty() || out >= worth_halving) results = std::min(results, std::max(1U, out / 2));
+    for (std::uint32_t i = 0; i + 1 < results; ++i) {
+      const Submission* submission = worker->out.at(i).submission.get();
+      if (submission == nullptr || (submission->units() == 1 && submission->awaited())) {
+        results = i + 1;
+        break;
+      }
+    }
+    worker->channel.aim(results);
+  }
+}
+
+void Dispatcher::arm() {
+  bool work_waits = !queue_.empty();
+  for (const auto& worker : workers_) work_waits = work_waits || worker->out.size() > 1;
+  const WakeWord::Who who = waiting_.anybody_leads() ? WakeWord::Who::leader : WakeWord::Who::loop;
+  for (const auto& worker : workers_) {
+    if (!worker->out.empty()) worker->channel.arm(who, work_waits);
+  }
+}
+
+bool Dispatcher::changed() const noexcept {
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+    return !worker->out.empty() && worker->channel.changed();
+  });
+}
+
+// --- the pool's life
+
+void Dispatcher::close() {
+  {
+    const std::lock_guard guard(inbox_mutex_);
+    if (!refusal_) refusal_ = std::make_exception_ptr(PoolClosedError("procpool: the pool is closed"));
+  }
+  std::unique_lock lock(mutex_);
+  closing_ = true;
+  take_in();
+  tell_if_drained();
+  finish_turn(lock);
+}
+
+void Dispatcher::terminate(const std::exception_ptr& error, const std::exception_ptr& refusal) {
+  {
+    const std::lock_guard guard(inbox_mutex_);
+    if (!refusal_) refusal_ = refusal;
+  }
+  std::unique_lock lock(mutex_);
+  closing_ = true;
+  if (!terminated_) terminated_ = error;
+  take_in();
+  for (const auto& worker : workers_) condemn(*worker, Condemnation::pool_terminated);
+  fail_waiting(terminated_);
+  tell_if_drained();
+  finish_turn(lock);
+}
+
+bool Dispatcher::closed() const {
+  const std::lock_guard guard(inbox_mutex_);
+  return refusal_ != nullptr;
+}
+
+void Dispatcher::check_open() const {
+  const std::lock_guard guard(inbox_mutex_);
+  if (refusal_) std::rethrow_exception(refusal_);
+}
+
+void Dispatcher::fail_waiting(const std::exception_ptr& error) {
+  std::deque<Queued> queue = std::exchange(queue_, {});
+  queued_units_ = 0;
+  for (const Queued& queued : queue) {
+    for (std::uint32_t unit = queued.first; unit < queued.end; ++unit) {
+      fail_unit(*queued.submission, unit, error, 0);
+    }
+  }
+}
+
+// --- workers
+
+void Dispatcher::set_bell(HostBell* bell) {
+  std::unique_lock lock(mutex_);
+  waiting_.set_bell(lock, bell);
+}
+
+void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process, const Message& hello) {
+  std::unique_lock lock(mutex_);
+  auto worker = std::make_unique<Worker>(id, std::move(process), settings_.max_message);
+  Message first = hello;
+  first.id = no_job;
+  first.kind = MessageKind::hello;
+  if (announce_images(*worker)) worker->channel.stage(first);
+  worker->out.push_back({{}, 0, false, Clock::now()});
+  worker->channel.commit();
+  workers_.push_back(std::move(worker));
+  pass();
+  finish_turn(lock);
+}
+
+void Dispatcher::worker_started(WorkerId id, Pid pid) {
+  const std::lock_guard guard(mutex_);
+  if (Worker* worker = find(id)) worker->pid = pid;
+}
+
+void Dispatcher::retire_worker(WorkerId id) {
+  std::unique_lock lock(mutex_);
+  Worker* worker = find(id);
+  if (worker == nullptr || worker->retiring) return;
+  worker->retiring = true;
+  put_back(*worker, worker->channel.take_back(worker->out.size()));
+  worker->channel.stop();
+  pass();
+  finish_turn(lock);
+}
+
+void Dispatcher::condemn(Worker& worker, Condemnation why) {
+  if (worker.condemned != Condemnation::none) return;
+  worker.condemned = why;
+  if (worker.channel.violation() == nullptr) {
+    put_back(worker, worker.channel.take_back(worker.out.size()));
+    worker.channel.hold(true);
+  }
+  loop_.kill(worker.id);
+}
+
+void Dispatcher::kill_process(WorkerId id) {
+  const std::lock_guard guard(mutex_);
+  if (Worker* worker = find(id)) worker->process->kill();
+}
+
+Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
+  std::unique_lock lock(mutex_);
+  const auto place = std::find_if(workers_.begin(), workers_.end(),
+                                  [id](const auto& worker) { return worker->id == id; });
+  if (place == workers_.end()) return {};
+  const std::unique_ptr<Worker> worker = std::move(*place);
+  workers_.erase(place);
+
+  drain(*worker);
+  Death death{worker->pid, worker->up, worker->jobs_done != 0,
+              worker->retiring || worker->condemned != Condemnation::none, worker->startup_error};
+  for (std::uint32_t started = worker->channel.started_at_death(); started != 0; --started) {
+    const InFlight flight = worker->out.pop_front();
+    if (!flight.submission) continue;
+    death.accepted_jobs = true;
+    if (flight.announce) flight.submission->started(flight.unit, worker->pid, flight.published);
+    fail_unit(*flight.submission, flight.unit, verdict(*worker, status), worker->pid);
+  }
+  put_back(*worker, worker->out.size());
+  if (terminated_) fail_waiting(terminated_);
+  pass();
+  finish_turn(lock);
+  return death;
+}
+
+std::exception_ptr Dispatcher::verdict(const Worker& worker, ExitStatus status) const {
+  if (worker.condemned == Condemnation::pool_terminated) return terminated_;
+  return loss(worker.pid, status, worker.channel.violation());
+}
+
+Worker* Dispatcher::find(WorkerId id) noexcept {
+  for (const auto& worker : workers_) {
+    if (worker->id == id) return worker.get();
+  }
+  return nullptr;
+}
+
+// --- asking
+
+std::vector<Pid> Dispatcher::worker_pids() const {
+  const std::lock_guard guard(mutex_);
+  std::vector<Pid> pids;
+  for (const auto& worker : workers_) {
+    if (worker->pid != 0 && worker->takes_jobs()) pids.push_back(worker->pid);
+  }
+  return pids;
+}
+
+std::vector<Pid> Dispatcher::running_on(const Submission& submission) const {
+  const std::lock_guard guard(mutex_);
+  std::vector<Pid> pids;
+  for (const auto& worker : workers_) {
+    if (worker->out.empty() || worker->out.front().submission.get() != &submission) continue;
+    if (worker->channel.unclaimed() < worker->out.size()) pids.push_back(worker->pid);
+  }
+  return pids;
+}
+
+}  // namespace procpool::detail

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Dispatcher: which job goes to which worker, and what becomes of it.
+#pragma once
+
+#include "dispatcher/depth.hpp"
+#include "dispatcher/ref.hpp"
+#include "dispatcher/submission.hpp"
+#include "dispatcher/waiting.hpp"
+#include "dispatcher/worker.hpp"
+
+#include <procpool/process_backend.hpp>
+#include <procpool/types.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace procpool::detail {
+
+/// The queue of jobs and the workers that run them, under one lock. It has no thread: the loop serves it, and so
+/// does every thread that submits or waits. Jobs leave the queue in order; what a dead worker had not started
+/// goes back to the front.
+class Dispatcher {
+ public:
+  /// What the Dispatcher needs done by the loop's thread. Called with the lock held, on any thread.
+  class Loop {
+   public:
+    /// Call serve() soon.
+    virtual void serve_soon() noexcept = 0;
+    /// Kill the worker; worker_exited() shall follow.
+    virtual void kill(WorkerId worker) noexcept = 0;
+    /// No job is left, and none will come: close() was called. Told once.
+    virtual void drained() noexcept = 0;
+
+   protected:
+    ~Loop() = default;
+  };
+
+  struct Settings {
+    std::size_t max_message = 0;
+    Duration longest_spin{0};
+  };
+
+  Dispatcher(const Settings& settings, Loop& loop);
+  ~Dispatcher();
+
+  // --- submitting and waiting: any thread
+
+  /// Throws PoolClosedError, or what the pool has failed with.
+  void submit(Ref<Submission> submission);
+  /// False if `deadline` passed first. The caller serves the workers while it waits, if nobody else does.
+  bool wait(Waitable& waitable, std::optional<TimePoint> deadline);
+
+  // --- the pool's life: any thread
+
+  /// No more submissions.
+  void close();
+  /// No more submissions; all that has not been answered fails with `error`, what runs once its worker is dead.
+  /// Later submissions are answered with `refusal`.
+  void terminate(const std::exception_ptr& error, const std::exception_ptr& refusal);
+  [[nodiscard]] bool closed() const;
+  /// Throws what submit() would throw.
+  void check_open() const;
+
+  // --- workers: the loop's thread
+
+  void set_bell(HostBell* bell);
+  /// `hello` is sent before all jobs; its spans live as long as the Dispatcher.
+  void add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process, const Message& hello);
+  void worker_started(WorkerId id, Pid pid);
+  /// Lets the worker finish what it has begun, and end.
+  void retire_worker(WorkerId id);
+  void kill_process(WorkerId id);
+
+  struct Death {
+    Pid pid = 0;
+    bool was_up = false;
+    bool accepted_jobs = false;        ///< it had begun with one, at least
+    bool expected = false;             ///< procpool itself ended it
+    std::exception_ptr startup_error;  ///< what its initializer threw
+  };
+  Death worker_exited(WorkerId id, ExitStatus status);
+
+  // --- serving: any thread, mostly the loop's
+
+  void serve();
+  /// A worker has work, so that serve() should be called now and then even if nobody rings.
+  [[nodiscard]] bool busy() const noexcept { return outstanding_.load(std::memory_order_relaxed) != 0; }
+  /// The loop has stopped calling serve() by itself, and wants to be told when there is work again.
+  void stop_ticking() noexcept { ticking_.store(false, std::memory_order_relaxed); }
+
+  // --- asking: any thread
+
+  [[nodiscard]] std::vector<Pid> worker_pids() const;
+  /// The workers that have begun with a unit of it and not answered.
+  [[nodiscard]] std::vector<Pid> running_on(const Submission& submission) const;
+
+ private:
+  friend class Waiting;
+
+  /// A range of units that wait.
+  struct Queued {
+    Ref<Submission> submission;
+    std::uint32_t first;
+    std::uint32_t end;
+  };
+
+  void serve_while_hungry();
+  [[nodiscard]] bool inbox_waits() const noexcept;
+  void pass();
+  void finish_turn(std::unique_lock<std::mutex>& lock);
+  void take_in();
+  void drain(Worker& worker);
+  void take_answer(Worker& worker, Answer&& answer);
+  void note_start(Worker& worker);
+  void refill();
+  void publish(Worker& worker, std::uint32_t most);
+  [[nodiscard]] bool stage_next(Worker& worker, TimePoint now);
+  bool rebalance();
+  void put_back(Worker& worker, std::uint32_t count);
+  void note_hunger() noexcept;
+  void aim();
+  void arm();
+  [[nodiscard]] bool changed() const noexcept;
+  void condemn(Worker& worker, Condemnation why);
+  void fail_unit(Submission& submission, std::uint32_t unit, const std::exception_ptr& error, Pid pid);
+  void settled(Submission& submission);
+  void tell_if_drained();
+  [[nodiscard]] std::exception_ptr verdict(const Worker& worker, ExitStatus status) const;
+  void fail_waiting(const std::exception_ptr& error);
+  [[nodiscard]] Worker* find(WorkerId id) noexcept;
+  [[nodiscard]] bool announce_images(Worker& worker);
+
+  const Settings settings_;
+  Loop& loop_;
+
+  mutable std::mutex inbox_mutex_;
+  std::vector<Queued> inbox_;
+  std::exception_ptr refusal_;  ///< what submissions are answered with, once closed
+  JobId next_id_ = 1;
+  std::atomic<bool> inbox_filled_{false};
+  std::atomic<bool> hungry_{false};
+  std::atomic<bool> ticking_{false};
+  std::atomic<std::size_t> outstanding_{0};  ///< submissions that have not settled
+
+  mutable std::mutex mutex_;
+  std::deque<Queued> queue_;
+  std::size_t queued_units_ = 0;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::size_t next_worker_ = 0;
+  Depth depth_;
+  Answer answer_;
+  std::exception_ptr terminated_;
+  bool closing_ = false;
+  bool drained_told_ = false;
+  Waiting waiting_;
+};
+
+}  // namespace procpool::detail

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include "dispatcher/loss.hpp"
+
+#include "signal_name.hpp"
+
+#include <procpool/errors.hpp>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace procpool::detail {
+namespace {
+
+using Reason = WorkerLostError::Reason;
+
+Reason reason_of(ExitStatus status) {
+  // On Windows a crash is an exit with an NTSTATUS of severity "error".
+  constexpr std::int64_t ntstatus_error = 0xC0000000;
+  if (status.exited()) {
+    return (status.code() & 0xFFFFFFFF) >= ntstatus_error ? Reason::crashed : Reason::exited;
+  }
+  if (!status.signaled()) return Reason::unknown;
+  constexpr std::array<std::string_view, 7> own_making = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE",
+                                                          "SIGILL",  "SIGSYS",  "SIGTRAP"};
+  const bool own = std::find(own_making.begin(), own_making.end(), signal_name(status.signal())) != own_making.end();
+  return own ? Reason::crashed : Reason::killed;
+}
+
+}  // namespace
+
+std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation) {
+  const Reason reason = violation != nullptr ? Reason::protocol_violation : reason_of(status);
+  std::string what = "procpool: worker " + std::to_string(pid) + " was lost with its job: ";
+  what += to_string(reason);
+  if (violation != nullptr) {
+    what += " (" + std::string(violation) + ")";
+  } else {
+    what += ", " + status.to_string();
+  }
+  return std::make_exception_ptr(WorkerLostError(what, pid, status, reason));
+}
+
+}  // namespace procpool::detail

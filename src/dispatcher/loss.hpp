@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// What to tell of a worker that died with a job.
+#pragma once
+
+#include <procpool/exit_status.hpp>
+#include <procpool/types.hpp>
+
+#include <exception>
+
+namespace procpool::detail {
+
+/// A WorkerLostError for the job that a worker took along. `violation` says how it broke the channel's rules;
+/// nullptr if it did not.
+[[nodiscard]] std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation);
+
+}  // namespace procpool::detail

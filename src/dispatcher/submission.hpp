@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Submission: one call of apply or map, as the Dispatcher sees it.
+#pragma once
+
+#include "channel/host_channel.hpp"
+#include "dispatcher/ref.hpp"
+
+#include <procpool/process_backend.hpp>
+#include <procpool/types.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <string>
+
+namespace procpool::detail {
+
+/// What somebody can wait for with Dispatcher::wait().
+class Waitable {
+ public:
+  /// Any thread.
+  [[nodiscard]] bool ready() const noexcept { return ready_.load(std::memory_order_acquire); }
+  /// Somebody is in Dispatcher::wait() for it.
+  [[nodiscard]] bool awaited() const noexcept { return waiters_.load(std::memory_order_relaxed) != 0; }
+
+ protected:
+  ~Waitable() = default;
+  void set_ready() noexcept { ready_.store(true, std::memory_order_release); }
+  void clear_ready() noexcept { ready_.store(false, std::memory_order_release); }
+
+ private:
+  friend class Waiting;
+  std::atomic<bool> ready_{false};
+  std::atomic<std::uint32_t> waiters_{0};
+};
+
+/// The time limits of a job; 0 is none.
+struct Limits {
+  Duration soft{0};
+  Duration hard{0};
+};
+
+/// A number of units, each of which travels as one message and settles once: by accept() or by fail(). A unit
+/// is one item, or a chunk of items. All members are called with the Dispatcher's lock held, unless said otherwise,
+/// and none calls code of the user's.
+class Submission : public Waitable {
+ public:
+  Submission(const Submission&) = delete;
+  Submission& operator=(const Submission&) = delete;
+
+  /// Any thread.
+  void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  /// Of the first unit; the others follow it. Any thread, once submitted.
+  [[nodiscard]] JobId first_id() const noexcept { return first_id_; }
+  [[nodiscard]] std::uint32_t units() const noexcept { return units_; }
+
+  /// Fills in everything but the id. The spans live until the unit settles.
+  virtual void describe(std::uint32_t unit, Message& message) const = 0;
+  /// The unit has settled already, so it need not be sent.
+  [[nodiscard]] virtual bool settled(std::uint32_t unit) const noexcept = 0;
+  [[nodiscard]] virtual Limits limits() const noexcept = 0;
+  /// The worker began with the unit. Told only where Message::announce was set.
+  virtual void started(std::uint32_t unit, Pid pid, TimePoint when) = 0;
+  /// Takes the worker's answer; false if its bytes make no sense, and then the unit has not settled.
+  [[nodiscard]] virtual bool accept(std::uint32_t unit, Answer&& answer, Pid pid) = 0;
+  /// `pid` is the worker that had begun with the unit; 0 if none had.
+  virtual void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) = 0;
+  /// Something else that becomes ready with this, or nullptr.
+  [[nodiscard]] virtual Waitable* listener() const noexcept = 0;
+
+ protected:
+  explicit Submission(std::uint32_t units) noexcept : units_(units) {}
+  virtual ~Submission() = default;
+
+ private:
+  friend class Dispatcher;
+  std::atomic<std::uint32_t> references_{1};
+  std::uint32_t units_;
+  JobId first_id_ = 0;
+};
+
+}  // namespace procpool::detail

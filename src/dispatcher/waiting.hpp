@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Waiting: threads that wait for jobs, and serve the Dispatcher meanwhile.
+#pragma once
+
+#include "channel/spin.hpp"
+#include "dispatcher/submission.hpp"
+
+#include <procpool/process_backend.hpp>
+#include <procpool/types.hpp>
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace procpool::detail {
+
+class Dispatcher;
+
+/// One waiting thread, the leader, looks after the workers and sleeps on the pool's bell; the others follow, each on
+/// a condition of its own, until their job is settled or they are to lead. Used with the Dispatcher's lock held.
+class Waiting {
+ public:
+  explicit Waiting(Duration longest_spin) noexcept : spin_(longest_spin) {}
+
+  /// nullptr: returns when nobody is at the old one any more.
+  void set_bell(std::unique_lock<std::mutex>& lock, HostBell* bell);
+  bool wait(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, Waitable& waitable,
+            std::optional<TimePoint> deadline);
+  /// Wakes who waits for it; called as it settles.
+  void settled(Waitable& waitable) noexcept;
+  /// Lets the leader look at the workers again.
+  void wake_leader() noexcept;
+
+  [[nodiscard]] bool anybody_leads() const noexcept { return awaited_ != nullptr; }
+
+ private:
+  struct Follower {
+    Waitable& waitable;
+    std::condition_variable wake;
+    bool leads = false;
+  };
+
+  void lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, Waitable& waitable,
+            std::optional<TimePoint> deadline);
+  void follow(std::unique_lock<std::mutex>& lock, Waitable& waitable, std::optional<TimePoint> deadline);
+
+  HostBell* bell_ = nullptr;
+  const Waitable* awaited_ = nullptr;
+  bool leader_sleeps_ = false;
+  std::condition_variable leader_left_bell_;
+  std::vector<Follower*> followers_;
+  Spin spin_;
+};
+
+}  // namespace procpool::detail

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Worker: what the Dispatcher knows of one worker process.
+#pragma once
+
+#include "channel/host_channel.hpp"
+#include "dispatcher/ref.hpp"
+#include "dispatcher/submission.hpp"
+
+#include <procpool/process_backend.hpp>
+#include <procpool/types.hpp>
+
+#include <cassert>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace procpool::detail {
+
+/// Why procpool itself ends a worker; decides the verdict of the job that the worker takes along.
+enum class Condemnation : std::uint8_t { none, protocol_violation, hard_limit, job_terminated, memory_limit, pool_terminated };
+
+/// One published message. No submission: it is the worker's hello or its exit hook.
+struct InFlight {
+  Ref<Submission> submission;
+  std::uint32_t unit = 0;
+  bool announce = false;
+  TimePoint published;
+};
+
+/// The messages that are out at one worker, oldest first; as many as its job ring holds.
+class InFlightQueue {
+ public:
+  [[nodiscard]] bool empty() const noexcept { return first_ == end_; }
+  [[nodiscard]] std::uint32_t size() const noexcept { return end_ - first_; }
+  [[nodiscard]] InFlight& front() noexcept { return slots_[first_ % ring_slots]; }
+  [[nodiscard]] InFlight& back() noexcept { return slots_[(end_ - 1) % ring_slots]; }
+  [[nodiscard]] InFlight& at(std::uint32_t index) noexcept { return slots_[(first_ + index) % ring_slots]; }
+  void push_back(InFlight item) noexcept {
+    assert(size() < ring_slots);
+    slots_[end_++ % ring_slots] = std::move(item);
+  }
+  InFlight pop_front() noexcept { return std::exchange(slots_[first_++ % ring_slots], InFlight{}); }
+  InFlight pop_back() noexcept { return std::exchange(slots_[--end_ % ring_slots], InFlight{}); }
+
+ private:
+  std::vector<InFlight> slots_ = std::vector<InFlight>(ring_slots);
+  std::uint32_t first_ = 0;
+  std::uint32_t end_ = 0;
+};
+
+struct Worker {
+  Worker(WorkerId worker_id, std::unique_ptr<WorkerProcess> worker_process, std::size_t max_message)
+      : id(worker_id), process(std::move(worker_process)), channel(*process, max_message) {}
+
+  WorkerId id;
+  std::unique_ptr<WorkerProcess> process;
+  HostChannel channel;
+  InFlightQueue out;
+  Pid pid = 0;
+  bool up = false;        ///< it has answered the hello
+  bool retiring = false;  ///< it gets no more jobs
+  Condemnation condemned = Condemnation::none;
+  std::exception_ptr startup_error;  ///< what its initializer threw
+  std::uint64_t jobs_done = 0;
+
+  [[nodiscard]] bool takes_jobs() const noexcept {
+    return !retiring && condemned == Condemnation::none && channel.violation() == nullptr;
+  }
+};
+
+}  // namespace procpool::detail

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "jobs/callback_queue.hpp"
+
+#include <utility>
+
+namespace procpool::detail {
+
+void CallbackQueue::push(std::function<void()> call) {
+  const std::lock_guard guard(mutex_);
+  calls_.push_back(std::move(call));
+  if (!running_) {
+    if (thread_.joinable()) thread_.join();
+    running_ = true;
+    finishing_ = false;
+    thread_ = std::thread([self = shared_from_this()] { self->run(); });
+    thread_id_ = thread_.get_id();
+  }
+  changed_.notify_all();
+}
+
+void CallbackQueue::set_error_handler(std::function<void(std::exception_ptr)> handler) {
+  const std::lock_guard guard(mutex_);
+  on_error_ = std::move(handler);
+}
+
+bool CallbackQueue::on_own_thread() const {
+  const std::lock_guard guard(mutex_);
+  return running_ && std::this_thread::get_id() == thread_id_;
+}
+
+bool CallbackQueue::finish(std::optional<TimePoint> deadline) {
+  std::unique_lock lock(mutex_);
+  finishing_ = true;
+  if (running_ && std::this_thread::get_id() == thread_id_) {
+    if (thread_.joinable()) thread_.detach();
+    return true;
+  }
+  changed_.notify_all();
+  while (running_) {
+    if (!deadline) {
+      changed_.wait(lock);
+    } else if (changed_.wait_until(lock, *deadline) == std::cv_status::timeout && running_) {
+      return false;
+    }
+  }
+  std::thread ended = std::move(thread_);
+  lock.unlock();
+  if (ended.joinable()) ended.join();
+  return true;
+}
+
+void CallbackQueue::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (!calls_.empty()) {
+      std::function<void()> call = std::move(calls_.front());
+      calls_.pop_front();
+      const auto on_error = on_error_;
+      lock.unlock();
+      try {
+        call();
+      } catch (...) {
+        if (on_error) on_error(std::current_exception());
+      }
+      call = nullptr;
+      lock.lock();
+    } else if (finishing_) {
+      break;
+    } else {
+      changed_.wait(lock);
+    }
+  }
+  running_ = false;
+  changed_.notify_all();
+}
+
+}  // namespace procpool::detail

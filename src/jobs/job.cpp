@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "jobs/job.hpp"
+
+#include <procpool/exception.hpp>
+
+#include <utility>
+
+namespace procpool::detail {
+
+bool Job::accepted() const { return !worker_pids().empty(); }
+
+std::vector<Pid> Job::worker_pids() const {
+  if (!ready()) return context_->dispatcher->running_on(*this);
+  return settled_pids();
+}
+
+const std::string& Job::correlation_id() const noexcept {
+  static const std::string none;
+  return options_ ? options_->correlation_id : none;
+}
+
+void Job::started(std::uint32_t, Pid pid, TimePoint when) {
+  if (!announces_start()) return;
+  context_->callbacks->push(
+      [job = Ref<Job>::share(this), pid, when] { job->options_->on_accept(pid, when); });
+}
+
+void Job::finish() {
+  set_ready();
+  if (arrivals_) {
+    retain();
+    arrivals_->push(JobHandle(this));
+  }
+  if (!options_ || (!options_->on_success && !options_->on_error)) return;
+  retain();
+  context_->callbacks->push([handle = JobHandle(this), options = options_.get()] {
+    const std::exception_ptr error = handle.error();
+    if (!error && options->on_success) options->on_success(handle);
+    if (error && options->on_error) options->on_error(error);
+  });
+}
+
+Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) noexcept
+    : Job(std::move(context), 1),
+      task_(code.task),
+      prefix_length_(static_cast<std::uint32_t>(code.prefix_length)),
+      bytes_(std::move(bytes)) {}
+
+void Call::describe(std::uint32_t, Message& message) const {
+  message.task = task_;
+  message.announce = announces_start();
+  message.prefix = bytes_.view().first(prefix_length_);
+  message.arguments = bytes_.view().subspan(prefix_length_);
+}
+
+bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
+  if (answer.kind == ResultKind::items) return false;
+  pid_ = pid;
+  threw_ = answer.kind == ResultKind::exception;
+  bytes_ = std::move(answer.bytes);
+  finish();
+  return true;
+}
+
+void Call::fail(std::uint32_t, const std::exception_ptr& error, Pid pid) {
+  pid_ = pid;
+  error_ = error;
+  finish();
+}
+
+std::span<const std::byte> Call::value(std::size_t) const {
+  if (const std::exception_ptr failure = error()) std::rethrow_exception(failure);
+  return bytes_.view();
+}
+
+std::exception_ptr Call::error() const {
+  if (error_) return error_;
+  if (threw_) return decode_exception(bytes_.view(), RemoteInfo{pid_, first_id()});
+  return nullptr;
+}
+
+std::vector<Pid> Call::settled_pids() const { return pid_ == 0 ? std::vector<Pid>{} : std::vector<Pid>{pid_}; }
+
+}  // namespace procpool::detail

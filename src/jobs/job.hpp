@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Job: a submission with a handle.
+#pragma once
+
+#include "dispatcher/dispatcher.hpp"
+#include "dispatcher/submission.hpp"
+#include "jobs/arrivals.hpp"
+#include "jobs/callback_queue.hpp"
+
+#include <procpool/byte_buffer.hpp>
+#include <procpool/detail/job_options.hpp>
+#include <procpool/types.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace procpool::detail {
+
+/// What a pool and all of its jobs share.
+struct JobContext {
+  std::shared_ptr<Dispatcher> dispatcher;
+  std::shared_ptr<CallbackQueue> callbacks;
+};
+
+/// The task that all items of a job call.
+struct TaskCode {
+  std::uint64_t task = 0;
+  std::size_t prefix_length = 0;  ///< of the bytes that come with it
+};
+
+/// The state behind a JobHandle. Its outcome is written once, under the Dispatcher's lock, before it becomes ready; the
+/// members for handles may be called on any thread.
+class Job : public Submission {
+ public:
+  // --- for handles
+
+  bool wait(std::optional<TimePoint> deadline) { return context_->dispatcher->wait(*this, deadline); }
+  [[nodiscard]] bool accepted() const;
+  [[nodiscard]] std::vector<Pid> worker_pids() const;
+  [[nodiscard]] const std::string& correlation_id() const noexcept;
+  [[nodiscard]] virtual std::size_t items() const noexcept = 0;
+  /// Needs ready(). Throws the item's error.
+  [[nodiscard]] virtual std::span<const std::byte> value(std::size_t item) const = 0;
+  /// Needs ready(). Of the first item that has one.
+  [[nodiscard]] virtual std::exception_ptr error() const = 0;
+
+  // --- before it is submitted
+
+  void set_options(std::unique_ptr<JobOptions> options) noexcept { options_ = std::move(options); }
+  /// For a job without units: it is ready at once.
+  void settle_empty() { finish(); }
+  void set_arrivals(Ref<Arrivals> arrivals) noexcept { arrivals_ = std::move(arrivals); }
+
+  // --- for the Dispatcher
+
+  [[nodiscard]] Limits limits() const noexcept override { return {}; }
+  void started(std::uint32_t unit, Pid pid, TimePoint when) override;
+  [[nodiscard]] Waitable* listener() const noexcept override { return arrivals_.get(); }
+
+ protected:
+  Job(std::shared_ptr<const JobContext> context, std::uint32_t units) noexcept
+      : Submission(units), context_(std::move(context)) {}
+
+  [[nodiscard]] bool announces_start() const noexcept { return options_ && options_->on_accept; }
+  /// The worker that runs, or ran, the unit.
+  virtual std::vector<Pid> settled_pids() const = 0;
+  /// The outcome is there.
+  void finish();
+
+ private:
+  std::shared_ptr<const JobContext> context_;
+  std::unique_ptr<JobOptions> options_;
+  Ref<Arrivals> arrivals_;
+};
+
+/// One call of a task: Pool::apply, or an item of an imap.
+class Call final : public Job {
+ public:
+  /// `bytes` holds the prefix and then the arguments.
+  Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) noexcept;
+
+  void describe(std::uint32_t unit, Message& message) const override;
+  [[nodiscard]] bool settled(std::uint32_t) const noexcept override { return ready(); }
+  [[nodiscard]] bool accept(std::uint32_t unit, Answer&& answer, Pid pid) override;
+  void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) override;
+
+  [[nodiscard]] std::size_t items() const noexcept override { return 1; }
+  [[nodiscard]] std::span<const std::byte> value(std::size_t item) const override;
+  [[nodiscard]] std::exception_ptr error() const override;
+
+ protected:
+  std::vector<Pid> settled_pids() const override;
+
+ private:
+  std::uint64_t task_;
+  std::uint32_t prefix_length_;
+  Pid pid_ = 0;
+  bool threw_ = false;       ///< the bytes are an encoded exception
+  ByteBuffer bytes_;         ///< what is sent, later the answer
+  std::exception_ptr error_;  ///< in place of an answer
+};
+
+}  // namespace procpool::detail

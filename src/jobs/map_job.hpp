@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// MapJob: many calls of one task that settle together.
+#pragma once
+
+#include "jobs/job.hpp"
+
+#include <procpool/detail/map_items.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace procpool::detail {
+
+/// The job behind Pool::map, and behind a chunk of an imap. Ready when all items have settled.
+class MapJob final : public Job {
+ public:
+  MapJob(std::shared_ptr<const JobContext> context, std::uint64_t task, ByteBuffer&& prefix, MapItems&& items);
+
+  void describe(std::uint32_t unit, Message& message) const override;
+  [[nodiscard]] bool settled(std::uint32_t unit) const noexcept override { return unit_settled_[unit]; }
+  [[nodiscard]] bool accept(std::uint32_t unit, Answer&& answer, Pid pid) override;
+  void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) override;
+
+  [[nodiscard]] std::size_t items() const noexcept override { return items_.items(); }
+  [[nodiscard]] std::span<const std::byte> value(std::size_t item) const override;
+  [[nodiscard]] std::exception_ptr error() const override;
+
+ protected:
+  std::vector<Pid> settled_pids() const override { return pids_; }
+
+ private:
+  /// Where the bytes of an item's result are.
+  struct Slot {
+    std::uint64_t position : 62;
+    std::uint64_t failed : 1;    ///< see failures_
+    std::uint64_t unused : 1;
+    std::uint32_t length;
+  };
+  struct Failure {
+    std::size_t item;
+    Pid pid;
+    std::exception_ptr error;  ///< nullptr: the slot's bytes are an encoded exception
+  };
+
+  [[nodiscard]] std::size_t first_item(std::uint32_t unit) const noexcept;
+  [[nodiscard]] std::uint32_t item_count(std::uint32_t unit) const noexcept;
+  [[nodiscard]] bool accept_chunk(std::uint32_t unit, std::span<const std::byte> bytes, Pid pid);
+  void keep(std::size_t item, std::span<const std::byte> bytes);
+  void keep_failure(std::size_t item, Pid pid, const std::exception_ptr& error);
+  void unit_done(std::uint32_t unit, Pid pid);
+  [[nodiscard]] std::exception_ptr error_of(const Failure& failure) const;
+
+  std::uint64_t task_;
+  ByteBuffer prefix_;
+  MapItems items_;
+  std::uint32_t units_left_;
+  std::vector<bool> unit_settled_;
+  std::vector<Slot> slots_;
+  ByteBuffer results_;
+  std::vector<Failure> failures_;
+  std::vector<Pid> pids_;
+};
+
+}  // namespace procpool::detail

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "pool/option_checks.hpp"
+
+#include "pool/backend_factory.hpp"
+#include "pool/cpu_count.hpp"
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+
+namespace procpool::detail {
+namespace {
+
+constexpr std::size_t most_processes = 4096;
+constexpr std::size_t restarts_per_worker = 100;
+constexpr MemorySize longest_message = 2 * GiB;
+constexpr MemorySize default_message = 512 * MiB;
+
+[[noreturn]] void refuse(const char* field, const std::string& why) {
+  throw std::invalid_argument(std::string("procpool: PoolOptions::") + field + " " + why);
+}
+
+}  // namespace
+
+std::size_t checked_processes(const PoolOptions& options) {
+  const std::size_t count = options.processes.value_or(available_cpus());
+  if (count == 0) refuse("processes", "is 0: a pool needs a worker");
+  if (count > most_processes) refuse("processes", "is above " + std::to_string(most_processes));
+  return count;
+}
+
+std::size_t checked_max_restarts(const PoolOptions& options) {
+  return options.max_restarts.value_or(restarts_per_worker * checked_processes(options));
+}
+
+Duration checked_max_restart_freq(const PoolOptions& options) {
+  const Duration window = options.max_restart_freq.value_or(std::chrono::seconds(1));
+  if (window <= Duration::zero()) refuse("max_restart_freq", "has to be above 0");
+  return window;
+}
+
+std::size_t checked_max_message(const PoolOptions& options) {
+  const MemorySize size = options.max_message_size.value_or(default_message);
+  if (size < KiB) refuse("max_message_size", "has to be 1 KiB at least");
+  if (size > longest_message) refuse("max_message_size", "has to be 2 GiB at most");
+  return static_cast<std::size_t>(size.bytes());
+}
+
+std::shared_ptr<ProcessBackend> checked_backend(const PoolOptions& options) {
+  const BackendChoice choice = options.backend.value_or(default_backend());
+  if (const auto* own = std::get_if<std::shared_ptr<ProcessBackend>>(&choice.get())) {
+    if (*own == nullptr) refuse("backend", "is a null pointer");
+    return *own;
+  }
+  return make_backend(std::get<Backend>(choice.get()));
+}
+
+}  // namespace procpool::detail

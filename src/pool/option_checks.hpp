@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Checks of PoolOptions. Each returns the field's value, or its default, or throws std::invalid_argument that
+/// names the field.
+#pragma once
+
+#include <procpool/options.hpp>
+
+#include <cstddef>
+#include <memory>
+
+namespace procpool::detail {
+
+[[nodiscard]] std::size_t checked_processes(const PoolOptions& options);
+[[nodiscard]] std::size_t checked_max_restarts(const PoolOptions& options);
+[[nodiscard]] Duration checked_max_restart_freq(const PoolOptions& options);
+[[nodiscard]] std::size_t checked_max_message(const PoolOptions& options);
+[[nodiscard]] std::shared_ptr<ProcessBackend> checked_backend(const PoolOptions& options);
+
+}  // namespace procpool::detail

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#include "pool/pool_core.hpp"
+
+#include "pool/cpu_count.hpp"
+#include "pool/option_checks.hpp"
+#include "pool/process_id.hpp"
+
+#include <procpool/errors.hpp>
+#include <procpool/init.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <stdexcept>
+#include <utility>
+
+namespace procpool::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// While work is out the workers are looked at this often, even if nobody rings: a worker that scribbles on its
+/// memory could silence itself.
+constexpr Duration tick = 20ms;
+/// Ticking goes on for a while after the last job, so that not every job of a sparse series has to wake the loop.
+constexpr Duration linger = 1s;
+/// What the first workers may take to start.
+constexpr Duration longest_start = 60s;
+/// What killed workers may take to end before the backend is closed around them.
+constexpr Duration longest_end = 10s;
+
+Duration longest_spin() { return available_cpus() > 1 ? Duration(50us) : Duration::zero(); }
+
+}  // namespace
+
+PoolCore::PoolCore(PoolOptions&& options)
+    : processes_(checked_processes(options)),
+      max_message_(checked_max_message(options)),
+      host_(current_process_id()),
+      backend_(checked_backend(options)),
+      context_(std::make_shared<const JobContext>(JobContext{
+          std::make_shared<Dispatcher>(Dispatcher::Settings{max_message_, longest_spin()},
+                                       static_cast<Dispatcher::Loop&>(*this)),
+          std::make_shared<CallbackQueue>()})),
+      supervisor_({processes_, checked_max_restarts(options), checked_max_restart_freq(options),
+                   std::move(options.initializer)},
+                  *backend_, *context_->dispatcher, *this) {
+  if (is_unclaimed_worker()) {
+    throw NotInitializedError(
+        "procpool: this process was started as a worker, but its main() makes a pool before it has called "
+        "procpool::init(argc, argv); that has to be the first statement of main()");
+  }
+  loop_.on_timer([this] { serve(); });
+  backend_->open(WorkerSetup{}, loop_, supervisor_);
+  context_->dispatcher->set_bell(&backend_->bell());
+  try {
+    start();
+    thread_ = std::thread([this] { run(); });
+  } catch (...) {
+    context_->dispatcher->set_bell(nullptr);
+    supervisor_.stop_replacing();
+    backend_->close();
+    supervisor_.forget_all();
+    throw;
+  }
+}
+
+PoolCore::~PoolCore() {
+  if (thread_.joinable()) thread_.join();
+}
+
+/// The constructor's thread serves the loop until the first workers are there.
+void PoolCore::start() {
+  supervisor_.start();
+  const TimePoint deadline = Clock::now() + longest_start;
+  while (!supervisor_.started() && !supervisor_.start_error()) {
+    if (Clock::now() > deadline) {
+      throw SpawnError("procpool: the workers did not start in time", std::make_error_code(std::errc::timed_out));
+    }
+    loop_.run_once(100ms);
+  }
+  if (supervisor_.start_error()) std::rethrow_exception(supervisor_.start_error());
+  supervisor_.settle_in();
+}
+
+bool PoolCore::in_own_process() const noexcept { return current_process_id() == host_; }
+
+// --- the loop's thread
+
+void PoolCore::run() {
+  set_timer();
+  loop_.run();
+  Dispatcher& dispatcher = *context_->dispatcher;
+  dispatcher.set_bell(nullptr);
+  backend_->close();
+  supervisor_.forget_all();
+  const std::lock_guard guard(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+void PoolCore::serve() {
+  serve_posted_.store(false, std::memory_order_seq_cst);
+  context_->dispatcher->serve();
+  set_timer();
+}
+
+void PoolCore::set_timer() {
+  const TimePoint now = Clock::now();
+  supervisor_.start_due(now);
+  if (terminating_.load(std::memory_order_relaxed) && !give_up_) give_up_ = now + longest_end;
+  if (give_up_ && now >= *give_up_) {
+    loop_.stop();
+    return;
+  }
+  const bool busy = context_->dispatcher->busy();
+  if (busy) last_busy_ = now;
+  std::optional<TimePoint> due;
+  if (busy || now - last_busy_ < linger || give_up_) {
+    due = now + tick;
+  } else {
+    context_->dispatcher->stop_ticking();
+    // Who submitted just before has not told us.
+    if (context_->dispatcher->busy()) due = now + tick;
+  }
+  if (const auto start = supervisor_.next_start()) due = due ? std::min(*due, *start) : *start;
+  loop_.set_timer(due);
+}
+
+void PoolCore::serve_soon() noexcept {
+  if (serve_posted_.exchange(true, std::memory_order_seq_cst)) return;
+  loop_.post([this] { serve(); });
+}
+
+void PoolCore::kill(WorkerId worker) noexcept {
+  loop_.post([this, worker] { supervisor_.kill(worker); });
+}
+
+void PoolCore::drained() noexcept {
+  loop_.post([this] { supervisor_.retire_all(); });
+}
+
+void PoolCore::failed(const std::exception_ptr& error) {
+  context_->dispatcher->terminate(error, error);
+  terminating_.store(true, std::memory_order_relaxed);
+  set_timer();
+}
+
+void PoolCore::all_gone() { loop_.stop(); }
+
+// --- the pool's life
+
+void PoolCore::close() { context_->dispatcher->close(); }
+
+void PoolCore::terminate() {
+  terminating_.store(true, std::memory_order_relaxed);
+  loop_.post([this] { supervisor_.stop(); });
+  context_->dispatcher->terminate(
+      std::make_exception_ptr(Terminated("procpool: the pool was terminated", SIGTERM)),
+      std::make_exception_ptr(PoolClosedError("procpool: the pool is closed")));
+  serve_soon();
+}
+
+bool PoolCore::join(std::optional<TimePoint> deadline) {
+  if (!context_->dispatcher->closed()) {
+    throw std::logic_error("procpool: join() of a pool that is open: call close() or terminate() first");
+  }
+  {
+    std::unique_lock lock(mutex_);
+    while (!ended_) {
+      if (!deadline) {
+        changed_.wait(lock);
+      } else if (changed_.wait_until(lock, *deadline) == std::cv_status::timeout && !ended_) {
+        return false;
+      }
+    }
+    if (thread_.joinable()) thread_.join();
+  }
+  return context_->callbacks->finish(deadline);
+}
+
+}  // namespace procpool::detail

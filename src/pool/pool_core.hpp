@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// PoolCore: one running pool: its loop's thread, its life from the constructor to join().
+#pragma once
+
+#include "dispatcher/dispatcher.hpp"
+#include "jobs/job.hpp"
+#include "loop/uv_loop.hpp"
+#include "supervision/supervisor.hpp"
+
+#include <procpool/options.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+namespace procpool::detail {
+
+/// Members may be called on any thread.
+class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
+ public:
+  /// Throws as Pool's constructor does; nothing is left then.
+  explicit PoolCore(PoolOptions&& options);
+  /// Needs join() to have returned true.
+  ~PoolCore();
+  PoolCore(const PoolCore&) = delete;
+  PoolCore& operator=(const PoolCore&) = delete;
+
+  void submit(Ref<Job> job) { context_->dispatcher->submit(Ref<Submission>::share(job.get())); }
+  [[nodiscard]] const std::shared_ptr<const JobContext>& context() const noexcept { return context_; }
+  [[nodiscard]] std::size_t max_message() const noexcept { return max_message_; }
+  [[nodiscard]] std::size_t processes() const noexcept { return processes_; }
+  /// False in a process that was forked from the one that made the pool: there the pool is not ours.
+  [[nodiscard]] bool in_own_process() const noexcept;
+
+  void close();
+  void terminate();
+  /// False if `deadline` passed first. Throws std::logic_error if the pool is open.
+  bool join(std::optional<TimePoint> deadline);
+
+ private:
+  void serve_soon() noexcept override;
+  void kill(WorkerId worker) noexcept override;
+  void drained() noexcept override;
+  void failed(const std::exception_ptr& error) override;
+  void all_gone() override;
+
+  void start();
+  void run();
+  void serve();
+  void set_timer();
+
+  const std::size_t processes_;
+  const std::size_t max_message_;
+  const Pid host_;
+  std::shared_ptr<ProcessBackend> backend_;
+  UvLoop loop_;
+  std::shared_ptr<const JobContext> context_;
+  Supervisor supervisor_;
+  std::atomic<bool> serve_posted_{false};
+  TimePoint last_busy_;
+  std::atomic<bool> terminating_{false};
+  std::optional<TimePoint> give_up_;  ///< when to end without waiting for the workers' exits
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ended_ = false;  ///< the loop's thread is done
+  std::thread thread_;
+};
+
+}  // namespace procpool::detail

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include <procpool/detail/pool_handle.hpp>
+
+#include "jobs/job.hpp"
+#include "jobs/map_job.hpp"
+#include "pool/cpu_count.hpp"
+#include "pool/pool_core.hpp"
+
+#include <procpool/pool.hpp>
+
+#include <stdexcept>
+#include <utility>
+
+namespace procpool {
+namespace detail {
+namespace {
+
+/// The caller's reference goes to the handle.
+JobHandle submit(PoolCore& core, Ref<Job> job, std::unique_ptr<JobOptions> options) {
+  job->set_options(std::move(options));
+  if (job->units() == 0) {
+    job->settle_empty();
+  } else {
+    core.submit(job);
+  }
+  job->retain();
+  return JobHandle(job.get());
+}
+
+}  // namespace
+
+PoolHandle::PoolHandle(PoolOptions&& options) : core_(std::make_shared<PoolCore>(std::move(options))) {}
+
+PoolCore& PoolHandle::get() const {
+  if (!core_) throw std::logic_error("procpool: this pool has been moved from");
+  return *core_;
+}
+
+JobHandle PoolHandle::call(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
+                           std::unique_ptr<JobOptions> options) const {
+  PoolCore& core = get();
+  auto job = Ref<Job>::adopt(new Call(core.context(), {task.value, prefix_length}, std::move(bytes)));
+  return submit(core, std::move(job), std::move(options));
+}
+
+JobHandle PoolHandle::map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
+                          std::unique_ptr<JobOptions> options) const {
+  PoolCore& core = get();
+  check_open();
+  auto job = Ref<Job>::adopt(new MapJob(core.context(), task.value, std::move(prefix), std::move(items)));
+  return submit(core, std::move(job), std::move(options));
+}
+
+std::size_t PoolHandle::max_message() const { return get().max_message(); }
+void PoolHandle::check_open() const { get().context()->dispatcher->check_open(); }
+void PoolHandle::close() const { get().close(); }
+void PoolHandle::terminate() const { get().terminate(); }
+
+bool PoolHandle::join(std::optional<Duration> timeout) const {
+  if (!timeout) return get().join(std::nullopt);
+  const TimePoint now = Clock::now();
+  return *timeout > TimePoint::max() - now ? get().join(std::nullopt) : get().join(now + *timeout);
+}
+
+void PoolHandle::end() noexcept {
+  if (!core_) return;
+  if (!core_->in_own_process()) {
+    // Forked from the host: threads and workers are the host's, and stay so.
+    static_cast<void>(new std::shared_ptr<PoolCore>(std::move(core_)));
+    return;
+  }
+  core_->terminate();
+  core_->join(std::nullopt);
+  core_.reset();
+}
+
+std::size_t PoolHandle::size() const { return get().processes(); }
+std::vector<Pid> PoolHandle::worker_pids() const { return get().context()->dispatcher->worker_pids(); }
+
+void PoolHandle::on_callback_error(std::function<void(std::exception_ptr)> handler) const {
+  get().context()->callbacks->set_error_handler(std::move(handler));
+}
+
+}  // namespace detail
+
+std::size_t cpu_count() { return detail::available_cpus(); }
+
+}  // namespace procpool

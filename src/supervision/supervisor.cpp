@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include "supervision/supervisor.hpp"
+
+#include "channel/layout.hpp"
+
+#include <procpool/errors.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace procpool::detail {
+namespace {
+
+/// After a start that failed, the next is tried a little later each time.
+constexpr Duration first_retry = std::chrono::milliseconds(10);
+constexpr std::size_t retry_doublings = 7;
+/// So many failures in a row are no passing shortage, if not one worker is left to wait for.
+constexpr std::size_t most_failed_starts = 12;
+/// So many workers in a row, beside one for each that the pool wants, may fail to get as far as their first task.
+constexpr std::size_t spare_startups = 8;
+
+std::exception_ptr initializer_error(const std::exception_ptr& thrown) {
+  std::string what = "procpool: no worker can start: the initializer throws";
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    what += ": ";
+    what += error.what();
+    try {
+      std::throw_with_nested(SpawnError(what, std::make_error_code(std::errc::operation_canceled)));
+    } catch (...) {
+      return std::current_exception();
+    }
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+}  // namespace
+
+Supervisor::Supervisor(const Settings& settings, ProcessBackend& backend, Dispatcher& dispatcher, Owner& owner)
+    : settings_(settings),
+      backend_(backend),
+      dispatcher_(dispatcher),
+      owner_(owner),
+      restarts_(settings.max_restarts, settings.max_restart_freq) {
+  hello_.items = 0;
+  if (settings_.initializer) {
+    hello_.items = 1;
+    hello_.task = settings_.initializer->ref().value;
+    hello_.prefix = settings_.initializer->prefix();
+    hello_.arguments = settings_.initializer->arguments();
+  }
+}
+
+void Supervisor::start() {
+  for (std::size_t i = 0; i < settings_.processes; ++i) start_one();
+}
+
+void Supervisor::start_one() {
+  const WorkerId id = next_id_++;
+  auto process = backend_.start(id, sizeof(ChannelMemory));
+  alive_.insert(id);
+  starting_.insert(id);
+  dispatcher_.add_worker(id, std::move(process), hello_);
+}
+
+void Supervisor::fill_up() {
+  if (!replacing_ || !settled_in_ || next_start_) return;
+  try {
+    while (alive_.size() < settings_.processes) start_one();
+  } catch (...) {
+    note_failed_start(std::current_exception());
+  }
+}
+
+void Supervisor::start_due(TimePoint now) {
+  if (!next_start_ || now < *next_start_) return;
+  next_start_.reset();
+  fill_up();
+}
+
+void Supervisor::started(WorkerId worker, Pid pid) {
+  starting_.erase(worker);
+  failed_starts_ = 0;
+  dispatcher_.worker_started(worker, pid);
+}
+
+void Supervisor::start_failed(WorkerId worker, std::error_code error, std::string_view what) {
+  starting_.erase(worker);
+  alive_.erase(worker);
+  dispatcher_.worker_exited(worker, ExitStatus{});
+  const auto failure = std::make_exception_ptr(SpawnError(std::string(what), error));
+  if (!settled_in_) {
+    if (!start_error_) start_error_ = failure;
+    return;
+  }
+  note_failed_start(failure);
+  tell_if_gone();
+}
+
+void Supervisor::note_failed_start(const std::exception_ptr& error) {
+  if (!replacing_) return;
+  ++failed_starts_;
+  if (alive_.empty() && failed_starts_ >= most_failed_starts) {
+    fail(error);
+    return;
+  }
+  next_start_ = Clock::now() + first_retry * (1 << std::min(failed_starts_ - 1, retry_doublings));
+}
+
+void Supervisor::rang(WorkerId) { dispatcher_.serve(); }
+
+void Supervisor::exited(WorkerId worker, ExitStatus status) {
+  starting_.erase(worker);
+  if (alive_.erase(worker) == 0) return;
+  const Dispatcher::Death death = dispatcher_.worker_exited(worker, status);
+  note_death(death, status);
+  fill_up();
+  tell_if_gone();
+}
+
+void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
+  if (death.accepted_jobs) restarts_.job_accepted();
+  if (death.was_up) failed_startups_ = 0;
+  if (!replacing_ || death.expected) return;
+  if (!death.was_up && ++failed_startups_ > settings_.processes + spare_startups) {
+    fail(death.startup_error
+             ? initializer_error(death.startup_error)
+             : std::make_exception_ptr(RestartFreqExceeded(
+                   "procpool: workers die before they can run a task (" + status.to_string() + ")")));
+  } else if (!restarts_.allow(Clock::now())) {
+    fail(death.startup_error ? initializer_error(death.startup_error)
+                             : std::make_exception_ptr(RestartFreqExceeded(
+                                   "procpool: workers die faster than max_restarts allows (the last: " +
+                                   status.to_string() + ")")));
+  }
+}
+
+void Supervisor::fail(const std::exception_ptr& error) {
+  stop_replacing();
+  owner_.failed(error);
+}
+
+void Supervisor::kill(WorkerId worker) { dispatcher_.kill_process(worker); }
+
+void Supervisor::retire_all() {
+  stop_replacing();
+  for (const WorkerId worker : alive_) dispatcher_.retire_worker(worker);
+  tell_if_gone();
+}
+
+void Supervisor::stop_replacing() {
+  replacing_ = false;
+  next_start_.reset();
+}
+
+void Supervisor::stop() {
+  stop_replacing();
+  tell_if_gone();
+}
+
+void Supervisor::forget_all() {
+  for (const WorkerId worker : std::exchange(alive_, {})) dispatcher_.worker_exited(worker, ExitStatus{});
+  starting_.clear();
+}
+
+void Supervisor::tell_if_gone() {
+  if (!replacing_ && alive_.empty()) owner_.all_gone();
+}
+
+}  // namespace procpool::detail

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+# One step of the consumer tests: STEP is subdirectory, install, find_package or pkg_config.
+# Everything that it makes is in WORK.
+cmake_minimum_required(VERSION 3.25)
+
+set(here ${CMAKE_CURRENT_LIST_DIR})
+set(prefix ${WORK}/moved)
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    string(JOIN " " command ${ARGN})
+    message(FATAL_ERROR "failed (${result}): ${command}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+function(build_project source binary)
+  run(${CMAKE_COMMAND} -S ${source} -B ${binary} -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
+      "-DCMAKE_CXX_FLAGS=${FLAGS}" "-DCMAKE_BUILD_TYPE=${BUILD_TYPE}" ${ARGN})
+  run(${CMAKE_COMMAND} --build ${binary} --parallel 2)
+endfunction()
+
+function(run_consumer program)
+  run(${CMAKE_COMMAND} -E env ${ARGN} ${program})
+  if(NOT output MATCHES "a worker died, the pool went on")
+    message(FATAL_ERROR "${program} printed:\n${output}")
+  endif()
+endfunction()
+
+if(STEP STREQUAL "subdirectory")
+  if(LINKAGE STREQUAL "shared")
+    set(shared ON)
+  else()
+    set(shared OFF)
+  endif()
+  # PROCPOOL_INSTALL is off for a subdirectory unless asked for; the step "install" may want it.
+  build_project(${here}/subdirectory ${WORK}/subdirectory -DPROCPOOL_SOURCE=${PROCPOOL_SOURCE}
+                -DBUILD_SHARED_LIBS=${shared} -DPROCPOOL_INSTALL=ON)
+  run_consumer(${WORK}/subdirectory/consumer)
+
+elseif(STEP STREQUAL "install")
+  file(REMOVE_RECURSE ${WORK}/first ${prefix})
+  run(${CMAKE_COMMAND} --install ${INSTALL_FROM} --prefix ${WORK}/first)
+  file(RENAME ${WORK}/first ${prefix})
+  file(GLOB_RECURSE texts ${prefix}/*.cmake ${prefix}/*.pc)
+  foreach(text IN LISTS texts)
+    file(READ ${text} content)
+    foreach(path IN ITEMS "${WORK}" "${PROCPOOL_BINARY}" "${PROCPOOL_SOURCE}")
+      string(FIND "${content}" "${path}" found)
+      if(NOT found EQUAL -1)
+        message(FATAL_ERROR "${text} speaks of ${path}: it would not survive a move")
+      endif()
+    endforeach()
+  endforeach()
+
+elseif(STEP STREQUAL "find_package")
+  build_project(${here}/find_package ${WORK}/find_package -DCMAKE_PREFIX_PATH=${prefix}
+                -DCMAKE_FIND_PACKAGE_NO_PACKAGE_REGISTRY=ON)
+  run_consumer(${WORK}/find_package/consumer)
+
+elseif(STEP STREQUAL "pkg_config")
+  if(NOT PKG_CONFIG)
+    message("SKIPPED: there is no pkg-config")
+    return()
+  endif()
+  file(GLOB_RECURSE pc ${prefix}/procpool.pc)
+  cmake_path(GET pc PARENT_PATH pc_dir)
+  cmake_path(GET pc_dir PARENT_PATH lib_dir)
+  set(ENV{PKG_CONFIG_PATH} ${pc_dir})
+  set(static "")
+  if(LINKAGE STREQUAL "static")
+    set(static --static)
+  endif()
+  run(${PKG_CONFIG} --cflags procpool)
+  separate_arguments(cflags UNIX_COMMAND "${FLAGS} ${output}")
+  run(${PKG_CONFIG} --libs ${static} procpool)
+  separate_arguments(libs UNIX_COMMAND "${output}")
+  file(MAKE_DIRECTORY ${WORK}/pkg_config)
+  run(${COMPILER} -std=c++20 ${cflags} ${here}/consumer.cpp -o ${WORK}/pkg_config/consumer ${libs})
+  run_consumer(${WORK}/pkg_config/consumer LD_LIBRARY_PATH=${lib_dir})
+
+else()
+  message(FATAL_ERROR "no such step: ${STEP}")
+endif()

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include "helpers/held_resources.hpp"
+
+#include <cctype>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <unistd.h>
+
+namespace procpool::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* mark_name = "PROCPOOL_TEST_PROCESS";
+
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+bool is_number(std::string_view text) {
+  if (text.empty()) return false;
+  for (const char c : text) {
+    if (std::isdigit(static_cast<unsigned char>(c)) == 0) return false;
+  }
+  return true;
+}
+
+// The entries of a directory of /proc whose names are numbers. Entries may vanish while they are read.
+template <class Visit>
+void for_each_number(const fs::path& directory, Visit visit) {
+  std::error_code ignored;
+  for (fs::directory_iterator it(directory, ignored), end; !ignored && it != end; it.increment(ignored)) {
+    const std::string name = it->path().filename().string();
+    if (is_number(name)) visit(name, it->path());
+  }
+}
+
+struct Stat {
+  std::string command;
+  char state;
+  int parent;
+};
+
+// proc(5), /proc/pid/stat: "pid (command) state ppid ..."; the command may itself hold spaces and
+// parentheses.
+std::optional<Stat> read_stat(const fs::path& process) {
+  const std::string text = read_file(process / "stat");
+  const auto open = text.find('(');
+  const auto close = text.rfind(')');
+  if (open == std::string::npos || close == std::string::npos || close + 4 >= text.size())
+    return std::nullopt;
+  return Stat{text.substr(open + 1, close - open - 1), text[close + 2], std::atoi(text.c_str() + close + 4)};
+}
+
+void add_descriptors(HeldResources& held) {
+  for_each_number("/proc/self/fd", [&](const std::string& number, const fs::path& link) {
+    std::error_code gone;
+    const std::string target = fs::read_symlink(link, gone).string();
+    if (gone || (target.starts_with("/proc/") && target.ends_with("/fd"))) return;  // the listing's own
+    held["descriptor " + number + " " + target] = "descriptor " + number + " -> " + target;
+  });
+}
+
+void add_threads(HeldResources& held) {
+  for_each_number("/proc/self/task", [&](const std::string& number, const fs::path& task) {
+    std::string name = read_file(task / "comm");
+    while (!name.empty() && name.back() == '\n') name.pop_back();
+    if (!name.empty()) held["thread " + number] = "thread " + number + " (" + name + ")";
+  });
+}
+
+void add_processes(HeldResources& held) {
+  const int self = getpid();
+  const std::string mark = std::string(mark_name) + "=" + std::to_string(self);
+  for_each_number("/proc", [&](const std::string& number, const fs::path& process) {
+    if (number == std::to_string(self)) return;
+    const auto stat = read_stat(process);
+    if (!stat) return;
+    const bool child = stat->parent == self;
+    // A zombie that is not our child is for whoever adopted it to reap.
+    if (!child && stat->state == 'Z') return;
+    if (!child) {
+      const std::string environment = '\0' + read_file(process / "environ");
+      if (environment.find('\0' + mark + '\0') == std::string::npos) return;
+    }
+    held["process " + number] = std::string(child ? "child " : "descendant ") + number + " (" +
+                                stat->command + ", state " + stat->state + ", parent " +
+                                std::to_string(stat->parent) + ")";
+  });
+}
+
+void add_shared_memory(HeldResources& held) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const auto name = line.find("/memfd:procpool");
+    const auto shm = line.find("/dev/shm/");
+    if (name == std::string::npos && shm == std::string::npos) continue;
+    held["mapping " + line.substr(0, line.find(' '))] = "mapping " + line;
+  }
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/dev/shm", ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find("procpool") != std::string::npos) held["segment " + name] = "segment /dev/shm/" + name;
+  }
+}
+
+}  // namespace
+
+HeldResources held_resources() {
+  HeldResources held;
+  add_descriptors(held);
+  add_threads(held);
+  add_processes(held);
+  add_shared_memory(held);
+  return held;
+}
+
+void mark_descendants(char** argv) {
+  const std::string self = std::to_string(getpid());
+  const char* mark = std::getenv(mark_name);
+  if (mark != nullptr && self == mark) return;
+  setenv(mark_name, self.c_str(), 1);
+  std::error_code unknown;
+  const std::string program = fs::read_symlink("/proc/self/exe", unknown).string();
+  execv(program.c_str(), argv);  // comes back only on failure; the check then sees children alone
+}
+
+void kill_processes(const HeldResources& held) {
+  constexpr std::string_view prefix = "process ";
+  for (const auto& [key, description] : held) {
+    if (key.starts_with(prefix)) ::kill(std::atoi(key.c_str() + prefix.size()), SIGKILL);
+  }
+}
+
+}  // namespace procpool::testing
