@@ -13,6 +13,8 @@ void cpu_relax() noexcept {
 #endif
 }
 
-void cpu_yield() noexcept { sched_yield(); }
+void cpu_yield() noexcept {
+  sched_yield();
+}
 
 }  // namespace procpool::detail

@@ -4,6 +4,8 @@
 
 namespace procpool::detail {
 
-Backend default_backend() noexcept { return Backend::fork; }
+Backend default_backend() noexcept {
+  return Backend::fork;
+}
 
 }  // namespace procpool::detail

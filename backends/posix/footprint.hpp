@@ -5,16 +5,20 @@
 
 #include <procpool/memory_size.hpp>
 
+#include <cstdint>
 #include <optional>
 
 #include <sys/types.h>
 
 namespace procpool::posix {
 
-/// The memory that would be free if the process ended now: what it alone has written to, in memory or swapped
-/// out. Pages that it still shares with the process that it was forked from do not count, nor do files.
-/// Nothing if the process is gone or cannot be read. The caller sees to it that the number is still that
-/// process's. (footprint_*.cpp)
-[[nodiscard]] std::optional<MemorySize> read_footprint(pid_t pid) noexcept;
+/// The private memory that a process which is forked from this one starts with, in bytes: it does not count
+/// in read_footprint(). 0 where the system tells them apart itself. (footprint_*.cpp)
+[[nodiscard]] std::uint64_t inherited_memory() noexcept;
+
+/// The private memory that the process has now, in memory or swapped out, above what it has inherited. Files
+/// and what is shared do not count. Nothing if the process is gone or cannot be read. The caller sees to it
+/// that the number is still that process's. (footprint_*.cpp)
+[[nodiscard]] std::optional<MemorySize> read_footprint(pid_t pid, std::uint64_t inherited) noexcept;
 
 }  // namespace procpool::posix

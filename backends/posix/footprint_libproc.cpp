@@ -7,7 +7,11 @@
 
 namespace procpool::posix {
 
-std::optional<MemorySize> read_footprint(pid_t pid) noexcept {
+std::uint64_t inherited_memory() noexcept {
+  return 0;
+}
+
+std::optional<MemorySize> read_footprint(pid_t pid, std::uint64_t /*inherited*/) noexcept {
   rusage_info_v2 usage{};
   if (::proc_pid_rusage(pid, RUSAGE_INFO_V2, reinterpret_cast<rusage_info_t*>(&usage)) != 0) {
     return std::nullopt;

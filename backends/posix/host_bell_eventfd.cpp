@@ -20,7 +20,7 @@ namespace {
 class EventFdBell final : public DescriptorBell {
  public:
   EventFdBell() {
-    const auto forks_held = hold_forks();
+    const ForksHeld forks_held;
     UniqueFd fd = raise_fd(UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
     if (!fd) throw_spawn_error("cannot make a bell (eventfd)", last_error());
     fd_ = HostFd(std::move(fd), forks_held);

@@ -17,7 +17,7 @@ namespace {
 class PipeBell final : public DescriptorBell {
  public:
   PipeBell() {
-    const auto forks_held = hold_forks();
+    const ForksHeld forks_held;
     FdPair pipe = make_pipe();
     if (!pipe.first) throw_spawn_error("cannot make a bell (pipe)", last_error());
     reading_ = HostFd(std::move(pipe.first), forks_held);

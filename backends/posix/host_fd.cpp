@@ -2,6 +2,7 @@
 #include "posix/host_fd.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <new>
 #include <vector>
 
@@ -15,8 +16,8 @@ namespace {
 /// All HostFd of the process. Never destroyed: owners with static storage may outlive any order of
 /// destruction.
 struct Registry {
-  std::recursive_mutex mutex;
-  std::vector<int> fds;
+  std::mutex mutex;
+  std::vector<int> fds;  ///< guarded by mutex
 
   static Registry& instance() {
     static Registry& registry = *make();
@@ -24,6 +25,8 @@ struct Registry {
   }
 
   static Registry* make();
+  void lock() noexcept;
+  void unlock() noexcept;
   static void after_fork_in_child() noexcept;
 
   void remove(int fd) noexcept {
@@ -34,13 +37,25 @@ struct Registry {
   }
 };
 
+/// How often this thread holds the registry. A recursive mutex would not do: the thread of a forked child is
+/// not its owner any more, and could not unlock it.
+thread_local int holds = 0;
+
 /// Set in the thread that forks a launcher: what the child keeps.
 thread_local const std::span<const int>* kept_by_own_child = nullptr;
 
+void Registry::lock() noexcept {
+  if (holds++ == 0) mutex.lock();
+}
+
+void Registry::unlock() noexcept {
+  if (--holds == 0) mutex.unlock();
+}
+
 Registry* Registry::make() {
   auto registry = new Registry;
-  const int error = pthread_atfork([] { instance().mutex.lock(); }, [] { instance().mutex.unlock(); },
-                                   &Registry::after_fork_in_child);
+  const int error =
+      pthread_atfork([] { instance().lock(); }, [] { instance().unlock(); }, &Registry::after_fork_in_child);
   if (error != 0) {
     delete registry;
     throw std::bad_alloc();
@@ -68,16 +83,20 @@ void Registry::after_fork_in_child() noexcept {
       }
     }
   }
-  registry.mutex.unlock();
+  registry.unlock();
 }
 
 }  // namespace
 
-std::unique_lock<std::recursive_mutex> hold_forks() {
-  return std::unique_lock(Registry::instance().mutex);
+ForksHeld::ForksHeld() {
+  Registry::instance().lock();
 }
 
-HostFd::HostFd(UniqueFd fd, const std::unique_lock<std::recursive_mutex>& /*forks_held*/) {
+ForksHeld::~ForksHeld() {
+  Registry::instance().unlock();
+}
+
+HostFd::HostFd(UniqueFd fd, const ForksHeld& /*proof*/) {
   if (!fd) return;
   Registry::instance().fds.push_back(fd.get());
   fd_ = fd.release();
@@ -85,9 +104,8 @@ HostFd::HostFd(UniqueFd fd, const std::unique_lock<std::recursive_mutex>& /*fork
 
 void HostFd::reset() noexcept {
   if (fd_ < 0) return;
-  Registry& registry = Registry::instance();
-  const std::lock_guard lock(registry.mutex);
-  registry.remove(fd_);
+  const ForksHeld held;
+  Registry::instance().remove(fd_);
   ::close(fd_);
   fd_ = -1;
 }

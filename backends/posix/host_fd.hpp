@@ -10,7 +10,6 @@
 
 #include "posix/unique_fd.hpp"
 
-#include <mutex>
 #include <span>
 #include <utility>
 
@@ -19,16 +18,22 @@
 namespace procpool::posix {
 
 /// Keeps other threads from forking while it lives: for the moment between the making of a descriptor and its
-/// registration. The holder may take it again. Throws std::bad_alloc the first time if pthread_atfork does.
-[[nodiscard]] std::unique_lock<std::recursive_mutex> hold_forks();
+/// registration. One thread may have several.
+class ForksHeld {
+ public:
+  /// Throws std::bad_alloc if pthread_atfork does, the first time.
+  ForksHeld();
+  ~ForksHeld();
+  ForksHeld(const ForksHeld&) = delete;
+  ForksHeld& operator=(const ForksHeld&) = delete;
+};
 
 /// Owns a descriptor that is in the registry. In a child that somebody else forked, the number stays taken,
 /// by /dev/null, so that a copy of the owner does no harm to whatever would get the number next.
 class HostFd {
  public:
   HostFd() noexcept = default;
-  /// `forks_held` is the caller's proof that nobody forks; see hold_forks().
-  HostFd(UniqueFd fd, const std::unique_lock<std::recursive_mutex>& forks_held);
+  HostFd(UniqueFd fd, const ForksHeld& proof);
   HostFd(HostFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   HostFd& operator=(HostFd&& other) noexcept {
     if (this != &other) {

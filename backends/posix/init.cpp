@@ -74,7 +74,11 @@ void init(int argc, char** argv) {
     if (launcher) be_launcher(argv[2]);
     be_worker(argv[2]);
   }
-  if (!detail::initialized() && (launcher || worker)) refuse(argv[1]);
+  if (!detail::initialized() && (launcher || worker)) {
+    // Started by a process that has died in the meantime, or by a user who has read about it somewhere.
+    if (std::getenv(posix::role_variable) != nullptr) ::_exit(bad_role);
+    refuse(argv[1]);
+  }
   init_called = true;
 }
 

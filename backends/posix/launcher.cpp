@@ -2,6 +2,7 @@
 #include "posix/launcher.hpp"
 
 #include "posix/exit_watch.hpp"
+#include "posix/footprint.hpp"
 #include "posix/local_socket.hpp"
 #include "posix/poll_wait.hpp"
 #include "posix/process_setup.hpp"
@@ -67,6 +68,7 @@ Launcher::Launcher(const LauncherRole& role, UniqueFd control, UniqueFd bell)
   Record hello;
   hello.kind = Record::Kind::hello;
   hello.value = protocol_version;
+  hello.extra = role_.workers_by == WorkersBy::fork ? inherited_memory() : 0;
   tell(hello);
 }
 

@@ -43,7 +43,7 @@ struct LauncherLink::Ends {
 };
 
 LauncherLink::Ends LauncherLink::make_control() {
-  const auto forks_held = hold_forks();
+  const ForksHeld forks_held;
   FdPair pair = make_socket_pair();
   if (!pair.first) throw_spawn_error("cannot make a launcher's control socket", last_error());
   Ends ends;
@@ -101,7 +101,10 @@ void LauncherLink::await_hello(const std::string& program) {
     if (!wait_for(control_.get(), POLLIN, deadline)) break;
   }
   if (outcome == RecordReader::Outcome::record) {
-    if (received.record.kind == Record::Kind::hello && received.record.value == protocol_version) return;
+    if (received.record.kind == Record::Kind::hello && received.record.value == protocol_version) {
+      accept_hello(received.record);
+      return;
+    }
     throw_spawn_error("the worker program \"" + program + "\" was built with another version of procpool",
                       to_error_code(EPROTO));
   }

@@ -10,6 +10,7 @@
 #include <procpool/process_backend.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -47,6 +48,12 @@ class LauncherLink {
   /// Does not wait.
   [[nodiscard]] RecordReader::Outcome receive(ReceivedRecord& received) noexcept;
 
+  /// Notes what a hello says that came while nobody waited for it. Its version needs no look: the launcher is
+  /// this very program, or one that await_hello() has met before.
+  void accept_hello(const Record& hello) noexcept { inherited_memory_ = hello.extra; }
+  /// What each worker starts with; see footprint.hpp. Known from the hello on.
+  [[nodiscard]] std::uint64_t inherited_memory() const noexcept { return inherited_memory_; }
+
   /// The control socket, to wait for.
   [[nodiscard]] int descriptor() const noexcept { return control_.get(); }
 
@@ -68,6 +75,7 @@ class LauncherLink {
   RecordReader reader_;
   pid_t pid_ = 0;  ///< 0 once it is reaped
   pid_t owner_ = 0;
+  std::uint64_t inherited_memory_ = 0;
 };
 
 }  // namespace procpool::posix

@@ -10,7 +10,9 @@ namespace procpool::posix {
 
 UniqueFd raise_fd(UniqueFd fd) noexcept {
   if (!fd || fd.get() >= lowest_fd) return fd;
-  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, lowest_fd));
+  UniqueFd raised(::fcntl(fd.get(), F_DUPFD_CLOEXEC, lowest_fd));
+  if (!raised && errno == EINVAL) errno = EMFILE;  // lowest_fd is above the limit of this process
+  return raised;
 }
 
 void ring_doorbell(int fd) noexcept {

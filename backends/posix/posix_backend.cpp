@@ -138,7 +138,7 @@ std::unique_ptr<WorkerProcess> PosixBackend::start(WorkerId worker, std::size_t 
   HostFd host_end;
   HostFd worker_end;
   {
-    const auto forks_held = hold_forks();
+    const ForksHeld forks_held;
     memory = HostFd(create_shared_memory(memory_bytes), forks_held);
     FdPair pair = make_socket_pair();
     if (!pair.first) throw_spawn_error("cannot make a worker's doorbell (socketpair)", last_error());
@@ -231,7 +231,8 @@ void PosixBackend::dispatch(const std::shared_ptr<Session>& session, ReceivedRec
 
 void PosixBackend::started(const std::shared_ptr<Session>& session,
                            const std::shared_ptr<WorkerHandle>& worker, ReceivedRecord& received) {
-  worker->set_started(static_cast<Pid>(received.record.extra), std::move(received.descriptors[0]));
+  worker->set_started(static_cast<Pid>(received.record.extra), std::move(received.descriptors[0]),
+                      session->launcher->inherited_memory());
   events_->started(worker->id(), worker->pid());
   // Only now: a ring must not be told before the start.
   if (!session->open) return;

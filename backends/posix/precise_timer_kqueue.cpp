@@ -43,7 +43,7 @@ class KqueueTimer final : public PreciseTimer {
 
 std::unique_ptr<PreciseTimer> make_precise_timer() noexcept {
   try {
-    const auto forks_held = posix::hold_forks();
+    const posix::ForksHeld forks_held;
     auto queue = posix::raise_fd(posix::UniqueFd(::kqueue()));
     if (!queue || ::fcntl(queue.get(), F_SETFD, FD_CLOEXEC) != 0) return nullptr;
     return std::make_unique<KqueueTimer>(posix::HostFd(std::move(queue), forks_held));

@@ -45,7 +45,7 @@ class TimerFd final : public PreciseTimer {
 
 std::unique_ptr<PreciseTimer> make_precise_timer() noexcept {
   try {
-    const auto forks_held = posix::hold_forks();
+    const posix::ForksHeld forks_held;
     auto fd = posix::raise_fd(posix::UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
     if (!fd) return nullptr;
     return std::make_unique<TimerFd>(posix::HostFd(std::move(fd), forks_held));

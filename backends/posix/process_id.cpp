@@ -5,6 +5,8 @@
 
 namespace procpool::detail {
 
-Pid current_process_id() noexcept { return ::getpid(); }
+Pid current_process_id() noexcept {
+  return ::getpid();
+}
 
 }  // namespace procpool::detail

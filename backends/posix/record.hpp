@@ -32,7 +32,8 @@ struct Record {
   /// hello: protocol_version. signal: its number. start_failed: errno. exited: a code or a signal.
   std::int32_t value = 0;
   std::uint64_t worker = 0;
-  /// start: bytes of memory. started: the pid. exited: 1 if by a signal. start_failed: a StartStep.
+  /// hello: inherited_memory() of its workers. start: bytes of memory. started: the pid. exited: 1 if by a
+  /// signal. start_failed: a StartStep.
   std::uint64_t extra = 0;
 };
 

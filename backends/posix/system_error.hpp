@@ -22,7 +22,7 @@ namespace procpool::posix {
 
 /// `what` says what could not be done, without a full stop: "cannot make a control socket".
 [[noreturn]] inline void throw_spawn_error(const std::string& what, std::error_code code) {
-  throw SpawnError("procpool: " + what + ": " + code.message(), code);
+  throw SpawnError("procpool: " + what, code);  // which adds the code's message
 }
 
 }  // namespace procpool::posix

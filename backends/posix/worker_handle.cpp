@@ -25,10 +25,11 @@ constexpr auto doorbell_patience = std::chrono::seconds(1);
 
 }  // namespace
 
-void WorkerHandle::set_started(Pid pid, UniqueFd handle) {
-  const auto forks_held = hold_forks();
+void WorkerHandle::set_started(Pid pid, UniqueFd handle, std::uint64_t inherited_memory) {
+  const ForksHeld forks_held;
   const std::lock_guard lock(mutex_);
   pid_ = pid;
+  inherited_memory_ = inherited_memory;
   exit_watch_ = HostFd(watch_exit(pid, std::move(handle)), forks_held);
 }
 
@@ -90,7 +91,7 @@ void WorkerHandle::nudge() noexcept {
 std::optional<MemorySize> WorkerHandle::footprint() const noexcept {
   const std::lock_guard lock(mutex_);
   if (pid_ == 0 || ended_) return std::nullopt;
-  const auto footprint = read_footprint(pid_);
+  const auto footprint = read_footprint(pid_, inherited_memory_);
   // If it runs still, the number was its own all the time.
   if (exit_watch_ && !still_runs(exit_watch_.get())) return std::nullopt;
   return footprint;

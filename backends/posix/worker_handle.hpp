@@ -31,7 +31,7 @@ class WorkerHandle {
 
   void set_launcher(std::shared_ptr<LauncherLink> launcher) noexcept { launcher_ = std::move(launcher); }
   /// The launcher has told the pid. `handle` may be empty.
-  void set_started(Pid pid, UniqueFd handle);
+  void set_started(Pid pid, UniqueFd handle, std::uint64_t inherited_memory);
   /// The process is dead: its number may be another's from now on.
   void set_ended() noexcept;
   [[nodiscard]] Pid pid() const noexcept;
@@ -61,9 +61,10 @@ class WorkerHandle {
   std::shared_ptr<LauncherLink> launcher_;
 
   mutable std::mutex mutex_;
-  Pid pid_ = 0;         ///< guarded by mutex_; 0 before it is known
-  HostFd exit_watch_;   ///< guarded by mutex_; set once
-  bool ended_ = false;  ///< guarded by mutex_
+  Pid pid_ = 0;                         ///< guarded by mutex_; 0 before it is known
+  HostFd exit_watch_;                   ///< guarded by mutex_; set once
+  bool ended_ = false;                  ///< guarded by mutex_
+  std::uint64_t inherited_memory_ = 0;  ///< guarded by mutex_; see footprint.hpp
 };
 
 }  // namespace procpool::posix

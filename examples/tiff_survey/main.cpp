@@ -17,6 +17,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace fs = std::filesystem;
@@ -83,10 +84,20 @@ void print(const std::vector<Row>& rows) {
   }
 }
 
+// How many workers there are, once the replacements of the dead have come up; fewer than pool.size() if they
+// do not.
+std::size_t count_workers(const procpool::Pool& pool) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (pool.worker_pids().size() < pool.size() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return pool.worker_pids().size();
+}
+
 int survey(const std::vector<std::string>& directories, std::size_t processes) {
   const std::vector<std::string> files = files_in(directories);
   procpool::Pool pool(processes);
-  const std::size_t workers_at_start = pool.size();
+  const std::size_t workers_at_start = count_workers(pool);
 
   std::vector<procpool::ApplyResult<std::string>> results;
   for (const std::string& file : files) results.push_back(pool.apply_async(describe, file));

@@ -56,13 +56,25 @@ struct PoolOptions {
   /// Run in each worker before its first task: a function without parameters, or procpool::task(f, arguments...).
   /// If it throws in one worker after the other, the pool fails with its exception.
   Initializer initializer{};
+  /// A worker ends after so many jobs (chunks count as one), and another takes its place. Not 0. Default: no limit.
+  std::optional<std::size_t> max_tasks_per_child{};
+  /// The hard time limit of each job: one that runs longer is killed with its worker and fails with TimeLimitExceeded.
+  /// The clock starts when the worker begins with the job. Default: none.
+  std::optional<Duration> timeout{};
+  /// The soft time limit: the task is asked to stop; see this_task.hpp. Not above `timeout`. Default: none.
+  std::optional<Duration> soft_timeout{};
   /// How many workers may be lost and replaced within `max_restart_freq` without any job being accepted in between.
   /// Above it every open job and every later call fails with RestartFreqExceeded. Default: 100 for each worker.
   std::optional<std::size_t> max_restarts{};
   /// Default: 1 s.
   std::optional<Duration> max_restart_freq{};
+  /// Run in each worker that ends in good order, as its last act: gets its pid and exit code.
+  ExitTask on_process_exit{};
   /// Default: Backend::fork, or what the platform's documentation says.
   std::optional<BackendChoice> backend{};
+  /// A worker that occupies more than this after a task, above what it was born with, ends, and another takes its place;
+  /// the result is kept. Looked at after each task, which costs some 20 us. Default: no limit.
+  std::optional<MemorySize> max_memory_per_child{};
   /// The longest message: the arguments of one call (or chunk), or its results, encoded. Longer ones are a
   /// SerializationError. Default: 512 MiB; at most 2 GiB.
   std::optional<MemorySize> max_message_size{};
@@ -80,8 +92,15 @@ struct CallOptions {
   std::function<void(std::exception_ptr)> error_callback{};
   /// Told when a worker begins with the task.
   std::function<void(Pid pid, TimePoint accepted)> accept_callback{};
+  /// Told when a limit has passed while the task ran: which one, and how long it was.
+  std::function<void(bool soft, Duration limit)> timeout_callback{};
+  /// In place of the pool's. Not 0; soft not above hard.
+  std::optional<Duration> soft_timeout{};
+  std::optional<Duration> timeout{};
   /// Whatever the caller wants to find again in the handle.
   std::string correlation_id{};
+  /// Told what the task says with this_task::report_progress().
+  std::function<void(double fraction, const std::string& note)> progress_callback{};
 };
 
 /// For Pool::map_async and Pool::starmap_async. T is what the task returns for one item.
@@ -99,7 +118,14 @@ struct MapOptions {
   std::function<void(std::exception_ptr)> error_callback{};
   /// Told for each item, or chunk, that a worker begins with.
   std::function<void(Pid pid, TimePoint accepted)> accept_callback{};
+  /// Told for each item, or chunk, that ran into a limit.
+  std::function<void(bool soft, Duration limit)> timeout_callback{};
+  /// In place of the pool's, for each item, or for each chunk if there is a chunksize. Not 0; soft not above hard.
+  std::optional<Duration> soft_timeout{};
+  std::optional<Duration> timeout{};
   std::string correlation_id{};
+  /// Told what the tasks say with this_task::report_progress().
+  std::function<void(double fraction, const std::string& note)> progress_callback{};
 };
 
 }  // namespace procpool

@@ -173,15 +173,20 @@ class Pool {
   /// The options without the type of the result; nullptr if none was used.
   template <class Result, class Options>
   static std::unique_ptr<detail::JobOptions> erase(Options& options) {
-    if (!options.callback && !options.error_callback && !options.accept_callback && options.correlation_id.empty()) {
-      return nullptr;
-    }
+    const bool used = options.callback || options.error_callback || options.accept_callback ||
+                      options.timeout_callback || options.progress_callback || options.soft_timeout || options.timeout ||
+                      !options.correlation_id.empty();
+    if (!used) return nullptr;
     auto erased = std::make_unique<detail::JobOptions>();
     if (options.callback) {
       erased->on_success = detail::value_callback<Result>(std::move(options.callback), options.error_callback);
     }
     erased->on_error = std::move(options.error_callback);
     erased->on_accept = std::move(options.accept_callback);
+    erased->on_timeout = std::move(options.timeout_callback);
+    erased->on_progress = std::move(options.progress_callback);
+    erased->soft_timeout = options.soft_timeout;
+    erased->timeout = options.timeout;
     erased->correlation_id = std::move(options.correlation_id);
     return erased;
   }

@@ -19,12 +19,14 @@ constexpr std::uint32_t distance(std::uint32_t from, std::uint32_t to) noexcept 
 
 }  // namespace
 
-HostChannel::HostChannel(WorkerProcess& process, std::size_t max_message)
+HostChannel::HostChannel(WorkerProcess& process, const WorkerTerms& terms)
     : process_(process),
       memory_(reinterpret_cast<ChannelMemory*>(process.memory().data())),
-      max_message_(max_message),
+      max_message_(terms.max_message),
       extents_(ring_slots) {
-  control().max_message = max_message;
+  control().max_message = terms.max_message;
+  control().max_tasks = terms.max_tasks;
+  control().max_footprint = terms.max_footprint;
 }
 
 bool HostChannel::violated(const char* how) noexcept {
@@ -267,6 +269,7 @@ bool HostChannel::receive(JobId expected, Answer& answer) {
 
   answer.id = descriptor.job_id;
   answer.kind = descriptor.kind;
+  answer.last = (descriptor.flags & message_flag::last) != 0;
   answer.elapsed = Duration(static_cast<std::int64_t>(
       std::min<std::uint64_t>(descriptor.elapsed_ns, std::uint64_t{1} << 62)));
   answer.bytes.clear();
@@ -282,7 +285,7 @@ bool HostChannel::receive(JobId expected, Answer& answer) {
         return violated("it streams what is not a long result");
       }
       incoming_left_ = length;
-      incoming_answer_ = Answer{answer.id, answer.kind, answer.elapsed, {}};
+      incoming_answer_ = Answer{answer.id, answer.kind, answer.last, answer.elapsed, {}};
       ++results_read_;
       return receive_stream(answer);
     }

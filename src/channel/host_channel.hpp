@@ -41,8 +41,16 @@ struct Message {
 struct Answer {
   JobId id = 0;
   ResultKind kind = ResultKind::value;
+  bool last = false;  ///< the worker claims nothing more, and ends
   Duration elapsed{0};
   ByteBuffer bytes;
+};
+
+/// What a worker is told at its birth.
+struct WorkerTerms {
+  std::size_t max_message = 0;
+  std::uint64_t max_tasks = 0;      ///< 0: no limit
+  std::uint64_t max_footprint = 0;  ///< in bytes, looked at after each task; 0: no limit
 };
 
 /// Publishes jobs and reads results. One thread at a time (the Dispatcher's lock); the counterpart may be hostile:
@@ -51,7 +59,7 @@ struct Answer {
 class HostChannel {
  public:
   /// Makes a channel in `memory`, which is zero, belongs to `process` and outlives this.
-  HostChannel(WorkerProcess& process, std::size_t max_message);
+  HostChannel(WorkerProcess& process, const WorkerTerms& terms);
 
   // --- jobs
 

@@ -21,7 +21,14 @@ inline constexpr std::size_t longest_whole_message = byte_ring_size / 2;
 inline constexpr std::size_t stream_piece = std::size_t{128} << 10;
 inline constexpr std::size_t inline_bytes = 32;
 
-enum class MessageKind : std::uint8_t { task, hello, exit_hook };
+/// Of a progress report.
+inline constexpr std::size_t longest_note = 1000;
+
+enum class MessageKind : std::uint8_t {
+  task,
+  exit_task,  ///< what to run when the worker ends
+  hello,      ///< runs the initializer, if there is one (items is not 0); the last before the tasks
+};
 
 namespace message_flag {
 inline constexpr std::uint8_t in_place = 1;  ///< the bytes are in the descriptor
@@ -29,6 +36,7 @@ inline constexpr std::uint8_t streamed = 2;  ///< the bytes follow through the b
 inline constexpr std::uint8_t announce = 4;  ///< job: the worker rings as it starts
 inline constexpr std::uint8_t chunk = 8;     ///< several items, each with a length before it
 inline constexpr std::uint8_t limits = 16;   ///< job: begins with its soft and hard limit (2 x 64 bits, ns)
+inline constexpr std::uint8_t last = 32;     ///< result: the worker ends now, of its own accord
 }  // namespace message_flag
 
 /// A job, as the host publishes it: prefix (the callable) and arguments, one after the other.
@@ -99,7 +107,10 @@ struct ControlBlock {
   std::atomic<std::uint64_t> result_bytes_read;
   std::atomic<std::uint64_t> job_bytes_tail;  ///< of a streamed job: written so far
   std::atomic<std::uint64_t> acknowledged;    ///< the job that the worker may run, where it has to ask first
-  std::uint64_t max_message;                  ///< set before the worker starts
+  // Set before the worker starts.
+  std::uint64_t max_message;
+  std::uint64_t max_tasks;      ///< the worker ends after so many; 0: no limit
+  std::uint64_t max_footprint;  ///< the worker ends after a task that leaves it with more bytes than that; 0: no limit
   std::atomic<std::uint32_t> image_count;
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

@@ -23,7 +23,7 @@ WorkerChannel::WorkerChannel(WorkerLink& link, Duration longest_spin) : link_(li
 
 bool WorkerChannel::has_work() const noexcept {
   const Claim claim = Claim::unpack(memory_->control.claim.load(std::memory_order_seq_cst));
-  return claim.stop || (claim.unclaimed() != 0 && !claim.hold);
+  return !claim.hold && (claim.stop || claim.unclaimed() != 0);
 }
 
 bool WorkerChannel::try_claim(ClaimedJob& job) {
@@ -110,7 +110,8 @@ bool WorkerChannel::read_stream(const JobDescriptor& descriptor) {
   return true;
 }
 
-bool WorkerChannel::publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes) {
+bool WorkerChannel::publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes,
+                            bool last) {
   ControlBlock& control = memory_->control;
   last_finished_ = Clock::now();
   const bool whole = bytes.size() <= longest_whole_message;
@@ -121,9 +122,9 @@ bool WorkerChannel::publish(const ClaimedJob& job, ResultKind kind, std::span<co
   descriptor.elapsed_ns = static_cast<std::uint64_t>((*last_finished_ - job.started).count());
   descriptor.length = static_cast<std::uint32_t>(bytes.size());
   descriptor.kind = kind;
-  descriptor.flags = 0;
+  descriptor.flags = last ? message_flag::last : std::uint8_t{0};
   if (bytes.size() <= inline_bytes) {
-    descriptor.flags = message_flag::in_place;
+    descriptor.flags |= message_flag::in_place;
     if (!bytes.empty()) std::memcpy(descriptor.bytes, bytes.data(), bytes.size());
   } else if (whole) {
     const std::size_t offset = result_bytes_end_ & byte_mask;
@@ -132,7 +133,7 @@ bool WorkerChannel::publish(const ClaimedJob& job, ResultKind kind, std::span<co
     std::memcpy(memory_->result_bytes + (result_bytes_end_ & byte_mask), bytes.data(), bytes.size());
     result_bytes_end_ += bytes.size();
   } else {
-    descriptor.flags = message_flag::streamed;
+    descriptor.flags |= message_flag::streamed;
     descriptor.position = result_bytes_end_;
     control.result_bytes_tail.store(result_bytes_end_, std::memory_order_relaxed);
   }

@@ -52,14 +52,12 @@ class WorkerChannel {
   }
 
   /// Publishes the answer to, or a report on, the job that was claimed last. Waits for room; false if the host is
-  /// gone.
-  bool publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes);
+  /// gone. After the `last` answer the worker has to end.
+  bool publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes, bool last = false);
 
-  /// The host asked the job to stop softly.
-  [[nodiscard]] bool soft_due(JobId job) const noexcept {
-    return memory_->control.soft_due.load(std::memory_order_acquire) == job;
-  }
   [[nodiscard]] std::size_t max_message() const noexcept { return memory_->control.max_message; }
+  [[nodiscard]] std::uint64_t max_tasks() const noexcept { return memory_->control.max_tasks; }
+  [[nodiscard]] std::uint64_t max_footprint() const noexcept { return memory_->control.max_footprint; }
 
   /// Calls `add(record)` for each image that was announced since the last call.
   template <class Add>

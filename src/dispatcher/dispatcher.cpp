@@ -58,10 +58,12 @@ bool Dispatcher::wait(Waitable& waitable, std::optional<TimePoint> deadline) {
   return ready;
 }
 
-void Dispatcher::serve() {
+std::optional<TimePoint> Dispatcher::serve() {
   std::unique_lock lock(mutex_);
   pass();
+  const std::optional<TimePoint> deadline = watch_limits();
   finish_turn(lock);
+  return deadline;
 }
 
 /// Whoever cannot have the lock leaves; whoever gives it back looks again.
@@ -145,19 +147,24 @@ void Dispatcher::drain(Worker& worker) {
 }
 
 void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
-  if (answer.kind == ResultKind::progress) return;
+  if (answer.kind == ResultKind::progress) {
+    const InFlight& front = worker.out.front();
+    if (front.submission && front.submission->progressed(front.unit, answer.bytes.view())) return;
+    worker.channel.blame("its progress report makes no sense");
+    return;
+  }
   InFlight flight = worker.out.pop_front();
   if (!flight.submission) {
-    if (!worker.up && answer.kind == ResultKind::exception) {
+    if (answer.kind == ResultKind::exception) {
       worker.startup_error = decode_exception(answer.bytes.view(), RemoteInfo{worker.pid, 0});
-    } else {
-      worker.up = true;
     }
+    worker.up = --worker.greetings == 0 && !worker.startup_error;
     return;
   }
   Submission& submission = *flight.submission;
   depth_.add(answer.elapsed);
   ++worker.jobs_done;
+  if (answer.last) retire(worker);
   if (flight.announce) {
     const TimePoint now = Clock::now();
     submission.started(flight.unit, worker.pid, std::max(flight.published, now - answer.elapsed));
@@ -244,15 +251,19 @@ bool Dispatcher::stage_next(Worker& worker, TimePoint now) {
     Message message;
     message.id = queued.submission->first_id() + queued.first;
     queued.submission->describe(queued.first, message);
+    const Limits limits = queued.submission->limits();
+    message.soft_limit = limits.soft;
+    message.hard_limit = limits.hard;
     if (!worker.channel.has_room(message)) return false;
     worker.channel.stage(message);
+    if (limits.any()) expect_deadline(now + nearer(limits));
     --queued_units_;
     const std::uint32_t unit = queued.first++;
     if (queued.first == queued.end) {
-      worker.out.push_back({std::move(queued.submission), unit, message.announce, now});
+      worker.out.push_back({std::move(queued.submission), unit, message.announce, false, now});
       queue_.pop_front();
     } else {
-      worker.out.push_back({queued.submission, unit, message.announce, now});
+      worker.out.push_back({queued.submission, unit, message.announce, false, now});
     }
     return true;
   }
@@ -290,8 +301,7 @@ bool Dispatcher::rebalance() {
     const TimePoint now = Clock::now();
     const auto running = richest->channel.running(richest->out.front().published, now);
     const bool stuck = !richest->up || (running && now - running->started > long_task);
-    // The hello stays.
-    const std::uint32_t movable = richest->out.size() - (richest->out.front().submission ? 0 : 1);
+    const std::uint32_t movable = richest->out.size() - richest->greetings;
     const std::uint32_t count = std::min(movable, stuck ? most : (most + 1) / 2);
     const std::uint32_t taken = richest->channel.take_back(count);
     put_back(*richest, taken);
@@ -412,15 +422,19 @@ void Dispatcher::set_bell(HostBell* bell) {
   waiting_.set_bell(lock, bell);
 }
 
-void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process, const Message& hello) {
+void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
+                            std::span<const Message> greetings) {
   std::unique_lock lock(mutex_);
-  auto worker = std::make_unique<Worker>(id, std::move(process), settings_.max_message);
-  Message first = hello;
-  first.id = no_job;
-  first.kind = MessageKind::hello;
-  if (announce_images(*worker)) worker->channel.stage(first);
-  worker->out.push_back({{}, 0, false, Clock::now()});
-  worker->channel.commit();
+  auto worker = std::make_unique<Worker>(id, std::move(process), settings_.terms);
+  if (announce_images(*worker)) {
+    for (Message greeting : greetings) {
+      greeting.id = no_job;
+      worker->channel.stage(greeting);
+      worker->out.push_back({{}, 0, false, false, Clock::now()});
+      ++worker->greetings;
+    }
+    worker->channel.commit();
+  }
   workers_.push_back(std::move(worker));
   pass();
   finish_turn(lock);
@@ -433,13 +447,17 @@ void Dispatcher::worker_started(WorkerId id, Pid pid) {
 
 void Dispatcher::retire_worker(WorkerId id) {
   std::unique_lock lock(mutex_);
-  Worker* worker = find(id);
-  if (worker == nullptr || worker->retiring) return;
-  worker->retiring = true;
-  put_back(*worker, worker->channel.take_back(worker->out.size()));
-  worker->channel.stop();
+  if (Worker* worker = find(id)) retire(*worker);
   pass();
   finish_turn(lock);
+}
+
+/// The worker finishes what it has begun, and ends.
+void Dispatcher::retire(Worker& worker) {
+  if (worker.retiring) return;
+  worker.retiring = true;
+  put_back(worker, worker.channel.take_back(worker.out.size() - worker.greetings));
+  worker.channel.stop();
 }
 
 void Dispatcher::condemn(Worker& worker, Condemnation why) {
@@ -484,6 +502,7 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
 
 std::exception_ptr Dispatcher::verdict(const Worker& worker, ExitStatus status) const {
   if (worker.condemned == Condemnation::pool_terminated) return terminated_;
+  if (worker.condemned == Condemnation::hard_limit) return hard_limit_broken(worker.pid, worker.limit);
   return loss(worker.pid, status, worker.channel.violation());
 }
 

@@ -44,7 +44,7 @@ class Dispatcher {
   };
 
   struct Settings {
-    std::size_t max_message = 0;
+    WorkerTerms terms;
     Duration longest_spin{0};
   };
 
@@ -72,8 +72,8 @@ class Dispatcher {
   // --- workers: the loop's thread
 
   void set_bell(HostBell* bell);
-  /// `hello` is sent before all jobs; its spans live as long as the Dispatcher.
-  void add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process, const Message& hello);
+  /// The greetings, a hello last, are sent before all jobs; their spans live as long as the Dispatcher.
+  void add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process, std::span<const Message> greetings);
   void worker_started(WorkerId id, Pid pid);
   /// Lets the worker finish what it has begun, and end.
   void retire_worker(WorkerId id);
@@ -90,7 +90,8 @@ class Dispatcher {
 
   // --- serving: any thread, mostly the loop's
 
-  void serve();
+  /// Returns when the next time limit has to be looked at, if there is one.
+  std::optional<TimePoint> serve();
   /// A worker has work, so that serve() should be called now and then even if nobody rings.
   [[nodiscard]] bool busy() const noexcept { return outstanding_.load(std::memory_order_relaxed) != 0; }
   /// The loop has stopped calling serve() by itself, and wants to be told when there is work again.
@@ -129,6 +130,11 @@ class Dispatcher {
   void aim();
   void arm();
   [[nodiscard]] bool changed() const noexcept;
+  [[nodiscard]] std::optional<TimePoint> watch_limits();
+  [[nodiscard]] std::optional<TimePoint> watch_limits(Worker& worker, TimePoint now);
+  [[nodiscard]] bool enforce_hard_limit(Worker& worker, Duration limit);
+  void expect_deadline(TimePoint deadline);
+  void retire(Worker& worker);
   void condemn(Worker& worker, Condemnation why);
   void fail_unit(Submission& submission, std::uint32_t unit, const std::exception_ptr& error, Pid pid);
   void settled(Submission& submission);
@@ -157,6 +163,7 @@ class Dispatcher {
   std::size_t next_worker_ = 0;
   Depth depth_;
   Answer answer_;
+  TimePoint next_deadline_ = TimePoint::max();  ///< when the loop will look at limits next
   std::exception_ptr terminated_;
   bool closing_ = false;
   bool drained_told_ = false;

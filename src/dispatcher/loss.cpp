@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -40,6 +41,13 @@ std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation) {
     what += ", " + status.to_string();
   }
   return std::make_exception_ptr(WorkerLostError(what, pid, status, reason));
+}
+
+std::exception_ptr hard_limit_broken(Pid pid, Duration limit) {
+  const double seconds = std::chrono::duration<double>(limit).count();
+  return std::make_exception_ptr(
+      TimeLimitExceeded("procpool: the job ran longer than its time limit of " + std::to_string(seconds) +
+                        " s, and worker " + std::to_string(pid) + " was killed with it"));
 }
 
 }  // namespace procpool::detail

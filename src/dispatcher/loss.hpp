@@ -14,4 +14,7 @@ namespace procpool::detail {
 /// nullptr if it did not.
 [[nodiscard]] std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation);
 
+/// A TimeLimitExceeded.
+[[nodiscard]] std::exception_ptr hard_limit_broken(Pid pid, Duration limit);
+
 }  // namespace procpool::detail

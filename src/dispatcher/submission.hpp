@@ -11,7 +11,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstddef>
 #include <exception>
+#include <span>
 #include <string>
 
 namespace procpool::detail {
@@ -39,7 +41,15 @@ class Waitable {
 struct Limits {
   Duration soft{0};
   Duration hard{0};
+
+  [[nodiscard]] bool any() const noexcept { return soft.count() != 0 || hard.count() != 0; }
 };
+
+/// Of limits of which there is one at least: the one that passes first.
+[[nodiscard]] inline Duration nearer(Limits limits) noexcept {
+  if (limits.soft.count() == 0) return limits.hard;
+  return limits.hard.count() == 0 || limits.soft < limits.hard ? limits.soft : limits.hard;
+}
 
 /// A number of units, each of which travels as one message and settles once: by accept() or by fail(). A unit
 /// is one item, or a chunk of items. All members are called with the Dispatcher's lock held, unless said otherwise,
@@ -64,8 +74,12 @@ class Submission : public Waitable {
   /// The unit has settled already, so it need not be sent.
   [[nodiscard]] virtual bool settled(std::uint32_t unit) const noexcept = 0;
   [[nodiscard]] virtual Limits limits() const noexcept = 0;
+  /// A limit of the unit has passed while it ran. The hard one is told when the kill is under way.
+  virtual void limit_passed(std::uint32_t unit, bool soft) = 0;
   /// The worker began with the unit. Told only where Message::announce was set.
   virtual void started(std::uint32_t unit, Pid pid, TimePoint when) = 0;
+  /// The task reports how far it is; false if the bytes make no sense.
+  [[nodiscard]] virtual bool progressed(std::uint32_t unit, std::span<const std::byte> bytes) = 0;
   /// Takes the worker's answer; false if its bytes make no sense, and then the unit has not settled.
   [[nodiscard]] virtual bool accept(std::uint32_t unit, Answer&& answer, Pid pid) = 0;
   /// `pid` is the worker that had begun with the unit; 0 if none had.

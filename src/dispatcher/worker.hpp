@@ -21,11 +21,12 @@ namespace procpool::detail {
 /// Why procpool itself ends a worker; decides the verdict of the job that the worker takes along.
 enum class Condemnation : std::uint8_t { none, protocol_violation, hard_limit, job_terminated, memory_limit, pool_terminated };
 
-/// One published message. No submission: it is the worker's hello or its exit hook.
+/// One published message. No submission: it is the worker's hello or its exit task.
 struct InFlight {
   Ref<Submission> submission;
   std::uint32_t unit = 0;
   bool announce = false;
+  bool soft_told = false;  ///< its soft limit has passed, and the worker knows
   TimePoint published;
 };
 
@@ -51,19 +52,21 @@ class InFlightQueue {
 };
 
 struct Worker {
-  Worker(WorkerId worker_id, std::unique_ptr<WorkerProcess> worker_process, std::size_t max_message)
-      : id(worker_id), process(std::move(worker_process)), channel(*process, max_message) {}
+  Worker(WorkerId worker_id, std::unique_ptr<WorkerProcess> worker_process, const WorkerTerms& terms)
+      : id(worker_id), process(std::move(worker_process)), channel(*process, terms) {}
 
   WorkerId id;
   std::unique_ptr<WorkerProcess> process;
   HostChannel channel;
   InFlightQueue out;
   Pid pid = 0;
-  bool up = false;        ///< it has answered the hello
-  bool retiring = false;  ///< it gets no more jobs
+  std::uint32_t greetings = 0;  ///< messages that are no jobs and not answered yet; they are the oldest
+  bool up = false;              ///< it has answered the hello
+  bool retiring = false;        ///< it gets no more jobs
   Condemnation condemned = Condemnation::none;
   std::exception_ptr startup_error;  ///< what its initializer threw
   std::uint64_t jobs_done = 0;
+  Duration limit{0};  ///< that the condemned job has broken
 
   [[nodiscard]] bool takes_jobs() const noexcept {
     return !retiring && condemned == Condemnation::none && channel.violation() == nullptr;

@@ -3,9 +3,34 @@
 
 #include <procpool/exception.hpp>
 
+#include <cstring>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace procpool::detail {
+
+void Job::set_options(std::unique_ptr<JobOptions> options) {
+  options_ = std::move(options);
+  if (!options_) return;
+  if (options_->soft_timeout) limits_.soft = *options_->soft_timeout;
+  if (options_->timeout) limits_.hard = *options_->timeout;
+  const auto refuse = [](const char* why) { throw std::invalid_argument(std::string("procpool: ") + why); };
+  if (options_->soft_timeout && limits_.soft.count() <= 0) refuse("soft_timeout has to be above 0");
+  if (options_->timeout && limits_.hard.count() <= 0) refuse("timeout has to be above 0");
+  if (limits_.soft.count() != 0 && limits_.hard.count() != 0 && limits_.soft > limits_.hard) {
+    // The pool's own soft limit simply never comes into play.
+    if (options_->soft_timeout) refuse("soft_timeout is above timeout");
+    limits_.soft = Duration::zero();
+  }
+}
+
+void Job::limit_passed(std::uint32_t, bool soft) {
+  if (!options_ || !options_->on_timeout) return;
+  context_->callbacks->push([job = Ref<Job>::share(this), soft] {
+    job->options_->on_timeout(soft, soft ? job->limits_.soft : job->limits_.hard);
+  });
+}
 
 bool Job::accepted() const { return !worker_pids().empty(); }
 
@@ -17,6 +42,19 @@ std::vector<Pid> Job::worker_pids() const {
 const std::string& Job::correlation_id() const noexcept {
   static const std::string none;
   return options_ ? options_->correlation_id : none;
+}
+
+bool Job::progressed(std::uint32_t, std::span<const std::byte> bytes) {
+  double fraction = 0;
+  if (bytes.size() < sizeof fraction || bytes.size() > sizeof fraction + longest_note) return false;
+  if (!options_ || !options_->on_progress) return true;
+  std::memcpy(&fraction, bytes.data(), sizeof fraction);
+  bytes = bytes.subspan(sizeof fraction);
+  std::string note(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  context_->callbacks->push([job = Ref<Job>::share(this), fraction, note = std::move(note)] {
+    job->options_->on_progress(fraction, note);
+  });
+  return true;
 }
 
 void Job::started(std::uint32_t, Pid pid, TimePoint when) {

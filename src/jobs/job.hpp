@@ -26,6 +26,7 @@ namespace procpool::detail {
 struct JobContext {
   std::shared_ptr<Dispatcher> dispatcher;
   std::shared_ptr<CallbackQueue> callbacks;
+  Limits limits;  ///< of jobs that have none of their own
 };
 
 /// The task that all items of a job call.
@@ -52,20 +53,23 @@ class Job : public Submission {
 
   // --- before it is submitted
 
-  void set_options(std::unique_ptr<JobOptions> options) noexcept { options_ = std::move(options); }
+  /// Throws std::invalid_argument if the limits make no sense.
+  void set_options(std::unique_ptr<JobOptions> options);
   /// For a job without units: it is ready at once.
   void settle_empty() { finish(); }
   void set_arrivals(Ref<Arrivals> arrivals) noexcept { arrivals_ = std::move(arrivals); }
 
   // --- for the Dispatcher
 
-  [[nodiscard]] Limits limits() const noexcept override { return {}; }
+  [[nodiscard]] Limits limits() const noexcept override { return limits_; }
+  void limit_passed(std::uint32_t unit, bool soft) override;
+  [[nodiscard]] bool progressed(std::uint32_t unit, std::span<const std::byte> bytes) override;
   void started(std::uint32_t unit, Pid pid, TimePoint when) override;
   [[nodiscard]] Waitable* listener() const noexcept override { return arrivals_.get(); }
 
  protected:
   Job(std::shared_ptr<const JobContext> context, std::uint32_t units) noexcept
-      : Submission(units), context_(std::move(context)) {}
+      : Submission(units), context_(std::move(context)), limits_(context_->limits) {}
 
   [[nodiscard]] bool announces_start() const noexcept { return options_ && options_->on_accept; }
   /// The worker that runs, or ran, the unit.
@@ -75,6 +79,7 @@ class Job : public Submission {
 
  private:
   std::shared_ptr<const JobContext> context_;
+  Limits limits_;
   std::unique_ptr<JobOptions> options_;
   Ref<Arrivals> arrivals_;
 };

@@ -29,6 +29,17 @@ std::size_t checked_processes(const PoolOptions& options) {
   return count;
 }
 
+Limits checked_limits(const PoolOptions& options) {
+  if (options.timeout && *options.timeout <= Duration::zero()) refuse("timeout", "has to be above 0");
+  if (options.soft_timeout && *options.soft_timeout <= Duration::zero()) {
+    refuse("soft_timeout", "has to be above 0");
+  }
+  if (options.timeout && options.soft_timeout && *options.soft_timeout > *options.timeout) {
+    refuse("soft_timeout", "is above timeout");
+  }
+  return {options.soft_timeout.value_or(Duration::zero()), options.timeout.value_or(Duration::zero())};
+}
+
 std::size_t checked_max_restarts(const PoolOptions& options) {
   return options.max_restarts.value_or(restarts_per_worker * checked_processes(options));
 }
@@ -39,11 +50,21 @@ Duration checked_max_restart_freq(const PoolOptions& options) {
   return window;
 }
 
-std::size_t checked_max_message(const PoolOptions& options) {
+WorkerTerms checked_terms(const PoolOptions& options) {
+  WorkerTerms terms;
+  if (options.max_tasks_per_child) {
+    if (*options.max_tasks_per_child == 0) refuse("max_tasks_per_child", "is 0: a worker has to run a task");
+    terms.max_tasks = *options.max_tasks_per_child;
+  }
+  if (options.max_memory_per_child) {
+    if (options.max_memory_per_child->bytes() == 0) refuse("max_memory_per_child", "has to be above 0");
+    terms.max_footprint = options.max_memory_per_child->bytes();
+  }
   const MemorySize size = options.max_message_size.value_or(default_message);
   if (size < KiB) refuse("max_message_size", "has to be 1 KiB at least");
   if (size > longest_message) refuse("max_message_size", "has to be 2 GiB at most");
-  return static_cast<std::size_t>(size.bytes());
+  terms.max_message = static_cast<std::size_t>(size.bytes());
+  return terms;
 }
 
 std::shared_ptr<ProcessBackend> checked_backend(const PoolOptions& options) {

@@ -4,6 +4,8 @@
 /// names the field.
 #pragma once
 
+#include "dispatcher/submission.hpp"
+
 #include <procpool/options.hpp>
 
 #include <cstddef>
@@ -12,9 +14,10 @@
 namespace procpool::detail {
 
 [[nodiscard]] std::size_t checked_processes(const PoolOptions& options);
+[[nodiscard]] Limits checked_limits(const PoolOptions& options);
 [[nodiscard]] std::size_t checked_max_restarts(const PoolOptions& options);
 [[nodiscard]] Duration checked_max_restart_freq(const PoolOptions& options);
-[[nodiscard]] std::size_t checked_max_message(const PoolOptions& options);
+[[nodiscard]] WorkerTerms checked_terms(const PoolOptions& options);
 [[nodiscard]] std::shared_ptr<ProcessBackend> checked_backend(const PoolOptions& options);
 
 }  // namespace procpool::detail

@@ -35,15 +35,15 @@ Duration longest_spin() { return available_cpus() > 1 ? Duration(50us) : Duratio
 
 PoolCore::PoolCore(PoolOptions&& options)
     : processes_(checked_processes(options)),
-      max_message_(checked_max_message(options)),
+      terms_(checked_terms(options)),
       host_(current_process_id()),
       backend_(checked_backend(options)),
       context_(std::make_shared<const JobContext>(JobContext{
-          std::make_shared<Dispatcher>(Dispatcher::Settings{max_message_, longest_spin()},
+          std::make_shared<Dispatcher>(Dispatcher::Settings{terms_, longest_spin()},
                                        static_cast<Dispatcher::Loop&>(*this)),
-          std::make_shared<CallbackQueue>()})),
+          std::make_shared<CallbackQueue>(), checked_limits(options)})),
       supervisor_({processes_, checked_max_restarts(options), checked_max_restart_freq(options),
-                   std::move(options.initializer)},
+                   std::move(options.initializer), std::move(options.on_process_exit)},
                   *backend_, *context_->dispatcher, *this) {
   if (is_unclaimed_worker()) {
     throw NotInitializedError(
@@ -101,7 +101,7 @@ void PoolCore::run() {
 
 void PoolCore::serve() {
   serve_posted_.store(false, std::memory_order_seq_cst);
-  context_->dispatcher->serve();
+  next_limit_ = context_->dispatcher->serve();
   set_timer();
 }
 
@@ -123,7 +123,11 @@ void PoolCore::set_timer() {
     // Who submitted just before has not told us.
     if (context_->dispatcher->busy()) due = now + tick;
   }
-  if (const auto start = supervisor_.next_start()) due = due ? std::min(*due, *start) : *start;
+  const auto no_later_than = [&due](std::optional<TimePoint> time) {
+    if (time) due = due ? std::min(*due, *time) : *time;
+  };
+  no_later_than(supervisor_.next_start());
+  no_later_than(next_limit_);
   loop_.set_timer(due);
 }
 

@@ -33,7 +33,7 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
 
   void submit(Ref<Job> job) { context_->dispatcher->submit(Ref<Submission>::share(job.get())); }
   [[nodiscard]] const std::shared_ptr<const JobContext>& context() const noexcept { return context_; }
-  [[nodiscard]] std::size_t max_message() const noexcept { return max_message_; }
+  [[nodiscard]] std::size_t max_message() const noexcept { return terms_.max_message; }
   [[nodiscard]] std::size_t processes() const noexcept { return processes_; }
   /// False in a process that was forked from the one that made the pool: there the pool is not ours.
   [[nodiscard]] bool in_own_process() const noexcept;
@@ -48,15 +48,15 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void kill(WorkerId worker) noexcept override;
   void drained() noexcept override;
   void failed(const std::exception_ptr& error) override;
+  void serve() override;
   void all_gone() override;
 
   void start();
   void run();
-  void serve();
   void set_timer();
 
   const std::size_t processes_;
-  const std::size_t max_message_;
+  const WorkerTerms terms_;
   const Pid host_;
   std::shared_ptr<ProcessBackend> backend_;
   UvLoop loop_;
@@ -64,6 +64,7 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   Supervisor supervisor_;
   std::atomic<bool> serve_posted_{false};
   TimePoint last_busy_;
+  std::optional<TimePoint> next_limit_;
   std::atomic<bool> terminating_{false};
   std::optional<TimePoint> give_up_;  ///< when to end without waiting for the workers' exits
 

@@ -46,12 +46,20 @@ Supervisor::Supervisor(const Settings& settings, ProcessBackend& backend, Dispat
       dispatcher_(dispatcher),
       owner_(owner),
       restarts_(settings.max_restarts, settings.max_restart_freq) {
-  hello_.items = 0;
+  if (settings_.on_process_exit) {
+    Message& exit_task = greetings_.emplace_back();
+    exit_task.kind = MessageKind::exit_task;
+    exit_task.task = settings_.on_process_exit.ref().value;
+    exit_task.prefix = settings_.on_process_exit.prefix();
+  }
+  Message& hello = greetings_.emplace_back();
+  hello.kind = MessageKind::hello;
+  hello.items = 0;
   if (settings_.initializer) {
-    hello_.items = 1;
-    hello_.task = settings_.initializer->ref().value;
-    hello_.prefix = settings_.initializer->prefix();
-    hello_.arguments = settings_.initializer->arguments();
+    hello.items = 1;
+    hello.task = settings_.initializer->ref().value;
+    hello.prefix = settings_.initializer->prefix();
+    hello.arguments = settings_.initializer->arguments();
   }
 }
 
@@ -64,7 +72,7 @@ void Supervisor::start_one() {
   auto process = backend_.start(id, sizeof(ChannelMemory));
   alive_.insert(id);
   starting_.insert(id);
-  dispatcher_.add_worker(id, std::move(process), hello_);
+  dispatcher_.add_worker(id, std::move(process), greetings_);
 }
 
 void Supervisor::fill_up() {
@@ -111,7 +119,7 @@ void Supervisor::note_failed_start(const std::exception_ptr& error) {
   next_start_ = Clock::now() + first_retry * (1 << std::min(failed_starts_ - 1, retry_doublings));
 }
 
-void Supervisor::rang(WorkerId) { dispatcher_.serve(); }
+void Supervisor::rang(WorkerId) { owner_.serve(); }
 
 void Supervisor::exited(WorkerId worker, ExitStatus status) {
   starting_.erase(worker);

@@ -17,6 +17,7 @@
 #include <set>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace procpool::detail {
 
@@ -28,11 +29,14 @@ class Supervisor final : public ProcessEvents {
     std::size_t max_restarts = 0;
     Duration max_restart_freq{0};
     Initializer initializer;
+    ExitTask on_process_exit;
   };
   class Owner {
    public:
     /// The pool cannot go on.
     virtual void failed(const std::exception_ptr& error) = 0;
+    /// A worker wants to be looked at.
+    virtual void serve() = 0;
     /// The last worker has ended, and none will be started.
     virtual void all_gone() = 0;
 
@@ -82,7 +86,7 @@ class Supervisor final : public ProcessEvents {
   ProcessBackend& backend_;
   Dispatcher& dispatcher_;
   Owner& owner_;
-  Message hello_;
+  std::vector<Message> greetings_;
   RestartLimiter restarts_;
   std::set<WorkerId> alive_;     ///< started or starting
   std::set<WorkerId> starting_;  ///< of those, not yet heard of

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "channel/worker_channel.hpp"
 #include "pool/cpu_count.hpp"
+#include "pool/process_id.hpp"
 #include "tasks/find_invoker.hpp"
 #include "tasks/image_resolver.hpp"
+#include "worker/own_footprint.hpp"
 #include "worker/task_context.hpp"
 
 #include <procpool/byte_buffer.hpp>
@@ -10,8 +12,10 @@
 #include <procpool/process_backend.hpp>
 #include <procpool/task.hpp>
 
-#include <cstring>
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <new>
 #include <optional>
@@ -49,33 +53,75 @@ void flush_output() noexcept {
   std::cout.flush();
 }
 
-class WorkerLoop {
+class WorkerLoop final : private ProgressReporter {
  public:
   explicit WorkerLoop(WorkerLink& link) : channel_(link, longest_spin()) {}
 
   int run() {
     const ResolverScope scope(resolver_);
-    ClaimedJob job;
-    while (channel_.next(job, flush_output)) {
+    int code = 0;
+    while (channel_.next(job_, flush_output)) {
       ByteBuffer answer(channel_.max_message());
-      const ResultKind kind = answer_to(job, answer);
-      if (!channel_.publish(job, kind, answer.view())) break;
+      const ResultKind kind = answer_to(job_, answer);
+      const bool last = job_.kind == MessageKind::task && is_worn_out();
+      if (!channel_.publish(job_, kind, answer.view(), last)) return 0;
       // One that could not begin is of no use; the host starts another, if it may.
-      if (job.kind == MessageKind::hello && kind == ResultKind::exception) return startup_failed;
+      if (job_.kind == MessageKind::hello && kind == ResultKind::exception) code = startup_failed;
+      if (last || code != 0) break;
     }
-    return 0;
+    run_exit_task(code);
+    return code;
   }
 
  private:
   static constexpr int startup_failed = 70;  // EX_SOFTWARE of sysexits.h
 
+  /// The task that has just ended was the last that this worker may run.
+  bool is_worn_out() {
+    ++tasks_;
+    if (channel_.max_tasks() != 0 && tasks_ >= channel_.max_tasks()) return true;
+    if (channel_.max_footprint() == 0) return false;
+    const std::uint64_t footprint = own_footprint();
+    return footprint > first_footprint_ && footprint - first_footprint_ > channel_.max_footprint();
+  }
+
+  /// Keeps what shall run when the worker ends.
+  void keep_exit_task(const ClaimedJob& job) {
+    std::span<const std::byte> prefix = job.prefix;
+    exit_task_ = find_invoker(TaskRef{job.task}, prefix);
+    exit_task_prefix_.append(prefix);
+  }
+
+  /// What it throws has nowhere to go: the worker ends in any case.
+  void run_exit_task(int code) noexcept {
+    if (exit_task_ == nullptr) return;
+    try {
+      ByteBuffer arguments;
+      ByteBuffer ignored;
+      ExitTask::encode_arguments(arguments, current_process_id(), code);
+      exit_task_(exit_task_prefix_.view(), arguments.view(), ignored);
+    } catch (...) {
+      flush_output();
+    }
+  }
+
   ResultKind answer_to(const ClaimedJob& job, ByteBuffer& answer) {
-    TaskContext context{job.id, job.started, job.soft_limit, job.hard_limit, &channel_.soft_due_word()};
+    TaskContext context;
+    context.job = job.id;
+    context.started = job.started;
+    context.soft_limit = job.soft_limit;
+    context.hard_limit = job.hard_limit;
+    context.soft_due = &channel_.soft_due_word();
+    context.progress = this;
     try {
       const TaskScope scope(context);
       if (job.out_of_memory) throw std::bad_alloc();
       channel_.new_images([this](std::string_view record) { resolver_.add(record); });
       if (job.items == 0) return ResultKind::value;
+      if (job.kind == MessageKind::exit_task) {
+        keep_exit_task(job);
+        return ResultKind::value;
+      }
       std::span<const std::byte> prefix = job.prefix;
       const TaskInvoker invoke = find_invoker(TaskRef{job.task}, prefix);
       if (!job.chunk) {
@@ -89,6 +135,13 @@ class WorkerLoop {
       encode_current_exception(answer);
       return ResultKind::exception;
     }
+  }
+
+  void report(double fraction, std::string_view note) override {
+    ByteBuffer bytes;
+    bytes.append(&fraction, sizeof fraction);
+    bytes.append(note.data(), std::min(note.size(), longest_note));
+    static_cast<void>(channel_.publish(job_, ResultKind::progress, bytes.view()));
   }
 
   /// Each item has an outcome of its own: kind (8 bits), length (32 bits), bytes.
@@ -120,6 +173,11 @@ class WorkerLoop {
 
   WorkerChannel channel_;
   ImageResolver resolver_;
+  ClaimedJob job_;
+  std::uint64_t first_footprint_ = channel_.max_footprint() != 0 ? own_footprint() : 0;  ///< what it was born with
+  std::uint64_t tasks_ = 0;
+  TaskInvoker exit_task_ = nullptr;
+  ByteBuffer exit_task_prefix_;
 };
 
 }  // namespace

@@ -3,13 +3,23 @@
 /// TaskContext: the task that a worker runs now, for procpool::this_task.
 #pragma once
 
+#include <procpool/this_task.hpp>
 #include <procpool/types.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace procpool::detail {
+
+class ProgressReporter {
+ public:
+  virtual void report(double fraction, std::string_view note) = 0;
+
+ protected:
+  ~ProgressReporter() = default;
+};
 
 struct TaskContext {
   JobId job = 0;
@@ -17,6 +27,11 @@ struct TaskContext {
   std::optional<Duration> soft_limit;
   std::optional<Duration> hard_limit;
   const std::atomic<std::uint64_t>* soft_due = nullptr;  ///< holds the id of the job whose soft limit has passed
+  ProgressReporter* progress = nullptr;
+  /// The innermost handler. Read by a signal handler on the same thread.
+  std::atomic<this_task::on_soft_timeout*> on_soft_timeout{nullptr};
+
+  [[nodiscard]] bool is_due() const noexcept { return soft_due->load(std::memory_order_acquire) == job; }
 };
 
 /// The context of the calling thread's task; nullptr outside of one. A worker's tasks run on one thread.

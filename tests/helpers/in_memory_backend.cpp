@@ -241,6 +241,10 @@ Pid this_worker_pid() noexcept {
   return here.worker ? here.worker->pid : 0;
 }
 
+WorkerId worker_of(Pid pid) noexcept {
+  return static_cast<WorkerId>(pid - first_pid);
+}
+
 std::span<std::byte> this_worker_memory() noexcept {
   return here.worker ? here.worker->memory->view() : std::span<std::byte>();
 }

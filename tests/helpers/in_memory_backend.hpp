@@ -25,6 +25,8 @@ struct Worker;
 [[nodiscard]] bool inside_worker() noexcept;
 /// In a task: the id by which the Pool knows this worker. 0 outside.
 [[nodiscard]] Pid this_worker_pid() noexcept;
+/// The worker that has this id for the Pool.
+[[nodiscard]] WorkerId worker_of(Pid pid) noexcept;
 /// In a task: the memory that this worker shares with the host, for tasks that scribble on it.
 [[nodiscard]] std::span<std::byte> this_worker_memory() noexcept;
 /// In a task: the worker dies here with this status. The thread is parked and only unwound by close().

@@ -98,12 +98,16 @@ class BackendHost {
     workers.at(id)->ring();
   }
 
-  /// Gives an order and waits for its answer; nullopt if the worker ended or said nothing.
+  /// Gives an order and waits for its answer, and for the worker's start to be told; nullopt if the worker
+  /// ended or said nothing.
   std::optional<std::int64_t> ask(WorkerId id, Order what, std::int64_t number = 0,
                                   const std::string& text = {}) {
     const std::uint32_t before = board(id).answered;
     order(id, what, number, text);
-    until([&] { return board(id).answered != before || events.lives[id].exited || events.lives[id].failed; });
+    until([&] {
+      const NotedEvents::Life& life = events.lives[id];
+      return (board(id).answered != before && life.started) || life.exited || life.failed;
+    });
     if (board(id).answered == before) return std::nullopt;
     return board(id).answer;
   }

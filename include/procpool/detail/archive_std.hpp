@@ -13,8 +13,10 @@
 #include <deque>
 #include <forward_list>
 #include <list>
+#include <map>
 #include <memory>
 #include <new>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <unordered_set>
@@ -120,6 +122,29 @@ void load(InputArchive& archive, std::forward_list<T, A>& values) {
   for (std::size_t i = 0; i < count; ++i) {
     last = values.emplace_after(last);
     archive(*last);
+  }
+}
+
+/// cereal's would turn the order of elements with equal keys around.
+template <class K, class V, class C, class A>
+void load(InputArchive& archive, std::multimap<K, V, C, A>& values) {
+  const std::size_t count = archive.read_count();
+  values.clear();
+  for (std::size_t i = 0; i < count; ++i) {
+    K key{};
+    V value{};
+    archive(key, value);
+    values.emplace_hint(values.end(), std::move(key), std::move(value));
+  }
+}
+template <class K, class C, class A>
+void load(InputArchive& archive, std::multiset<K, C, A>& values) {
+  const std::size_t count = archive.read_count();
+  values.clear();
+  for (std::size_t i = 0; i < count; ++i) {
+    K key{};
+    archive(key);
+    values.emplace_hint(values.end(), std::move(key));
   }
 }
 

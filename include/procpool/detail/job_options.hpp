@@ -18,6 +18,10 @@ struct JobOptions {
   std::function<void(const JobHandle&)> on_success;
   std::function<void(std::exception_ptr)> on_error;
   std::function<void(Pid, TimePoint)> on_accept;
+  std::function<void(bool soft, Duration limit)> on_timeout;
+  std::function<void(double fraction, const std::string& note)> on_progress;
+  std::optional<Duration> soft_timeout;
+  std::optional<Duration> timeout;
   std::string correlation_id;
 };
 

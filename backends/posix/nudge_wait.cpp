@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "posix/nudge_signal.hpp"
+#include "worker/nudge.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+
+#include <pthread.h>
+#include <sys/select.h>
+
+namespace procpool::detail {
+namespace {
+
+/// A worker that is a thread of its host gets no signals: it looks now and then.
+constexpr Duration longest_sleep = std::chrono::milliseconds(50);
+
+}  // namespace
+
+void sleep_until_nudged(TimePoint until, const std::atomic<std::uint64_t>& word,
+                        std::uint64_t value) noexcept {
+  // Outside of pselect the signal has to wait, so that it cannot come between the look and the sleep.
+  sigset_t nudge;
+  sigset_t before;
+  sigemptyset(&nudge);
+  sigaddset(&nudge, posix::nudge_signal);
+  pthread_sigmask(SIG_BLOCK, &nudge, &before);
+  while (word.load(std::memory_order_acquire) != value) {
+    const Duration left = until - Clock::now();
+    if (left <= Duration::zero()) break;
+    const auto slice = std::chrono::nanoseconds(std::min(left, longest_sleep)).count();
+    timespec time{};
+    time.tv_nsec = static_cast<long>(slice);
+    ::pselect(0, nullptr, nullptr, nullptr, &time, &before);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+}  // namespace procpool::detail

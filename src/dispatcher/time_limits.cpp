@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// The part of the Dispatcher that enforces time limits. The clock of a limit runs while the worker runs the job, so each
+// worker has one deadline at most: that of the oldest job it has not answered.
+#include "dispatcher/dispatcher.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace procpool::detail {
+namespace {
+
+/// A nudge that arrives just before the task blocks is lost, so it is repeated.
+constexpr Duration nudge_again = std::chrono::milliseconds(20);
+
+}  // namespace
+
+/// A job was published whose limit may pass then, at the earliest.
+void Dispatcher::expect_deadline(TimePoint deadline) {
+  if (deadline >= next_deadline_) return;
+  next_deadline_ = deadline;
+  loop_.serve_soon();
+}
+
+/// Does what is due; returns when to look again.
+std::optional<TimePoint> Dispatcher::watch_limits() {
+  next_deadline_ = TimePoint::max();
+  const TimePoint now = Clock::now();
+  for (const auto& worker : workers_) {
+    if (const auto deadline = watch_limits(*worker, now)) next_deadline_ = std::min(next_deadline_, *deadline);
+  }
+  if (next_deadline_ == TimePoint::max()) return std::nullopt;
+  return next_deadline_;
+}
+
+std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now) {
+  if (worker.out.empty() || !worker.out.front().submission || worker.condemned != Condemnation::none) {
+    return std::nullopt;
+  }
+  InFlight& front = worker.out.front();
+  const Limits limits = front.submission->limits();
+  if (!limits.any()) return std::nullopt;
+  const auto running = worker.channel.running(front.published, now);
+  if (!running || running->id != front.submission->first_id() + front.unit) return now + nearer(limits);
+
+  std::optional<TimePoint> next;
+  if (limits.hard.count() != 0) {
+    next = running->started + limits.hard;
+    if (now >= *next) return enforce_hard_limit(worker, limits.hard) ? std::nullopt : std::optional(now);
+  }
+  if (limits.soft.count() != 0) {
+    TimePoint soft = running->started + limits.soft;
+    if (now >= soft) {
+      if (!front.soft_told) front.submission->limit_passed(front.unit, true);
+      front.soft_told = true;
+      worker.channel.set_soft_due(running->id);
+      worker.process->nudge();
+      soft = now + nudge_again;
+    }
+    next = next ? std::min(*next, soft) : soft;
+  }
+  return next;
+}
+
+/// False if the job has finished at the last moment: then the worker goes on.
+bool Dispatcher::enforce_hard_limit(Worker& worker, Duration limit) {
+  const Ref<Submission> submission = worker.out.front().submission;
+  const std::uint32_t unit = worker.out.front().unit;
+  // From now on the worker can start nothing, so whatever it runs is what we look at.
+  worker.channel.hold(true);
+  drain(worker);
+  const bool still_runs = !worker.out.empty() && worker.out.front().submission.get() == submission.get() &&
+                          worker.out.front().unit == unit;
+  if (!still_runs) {
+    worker.channel.hold(false);
+    return false;
+  }
+  worker.limit = limit;
+  submission->limit_passed(unit, false);
+  condemn(worker, Condemnation::hard_limit);
+  return true;
+}
+
+}  // namespace procpool::detail

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "conformance/pool_test.hpp"
+
+#include <thread>
+#include <vector>
+
+#include <signal.h>
+
+namespace procpool::testing {
+
+PoolOptions PoolTest::options(std::size_t processes) {
+  PoolOptions made;
+  made.processes = processes;
+  if (in_memory()) {
+    in_memory_ = std::make_shared<InMemoryBackend>();
+    made.backend = in_memory_;
+  } else if (GetParam() == "fork") {
+    made.backend = Backend::fork;
+  } else if (GetParam() == "forkserver") {
+    made.backend = Backend::forkserver;
+  } else {
+    made.backend = Backend::spawn;
+  }
+  return made;
+}
+
+void PoolTest::kill_from_outside(Pid worker, int signum) const {
+  if (in_memory()) {
+    in_memory_->end_from_outside(in_memory::worker_of(worker), ExitStatus::from_signal(signum));
+  } else {
+    ASSERT_EQ(::kill(worker, signum), 0);
+  }
+}
+
+bool becomes_true(const std::function<bool()>& condition) {
+  const TimePoint give_up = Clock::now() + patience;
+  while (!condition()) {
+    if (Clock::now() > give_up) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+bool is_whole(Pool& pool, std::size_t count) {
+  const bool back = becomes_true([&] { return pool.worker_pids().size() == count; });
+  if (!back) return false;
+  // Only as many workers as this can be held back at once.
+  const tasks::Gate gate;
+  std::vector<ApplyResult<int>> waiting;
+  for (std::size_t i = 0; i < count; ++i) {
+    waiting.push_back(pool.apply_async(tasks::wait_at, gate.path(), static_cast<int>(i)));
+  }
+  const bool all_run = gate.reached(count);
+  gate.open();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (waiting[i].get(patience) != static_cast<int>(i)) return false;
+  }
+  return all_run;
+}
+
+std::string backend_name(const ::testing::TestParamInfo<std::string>& info) {
+  return info.param;
+}
+
+}  // namespace procpool::testing

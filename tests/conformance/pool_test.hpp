@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// PoolTest: what a Pool promises, tested on each backend in turn.
+#pragma once
+
+#include "helpers/in_memory_backend.hpp"
+#include "helpers/tasks.hpp"
+
+#include <procpool/procpool.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <typeinfo>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace procpool::testing {
+
+/// Nothing in the tests takes this long unless it hangs.
+inline constexpr std::chrono::seconds patience{30};
+
+/// The parameter is the backend's name: "fork", "forkserver", "spawn" or "in_memory".
+class PoolTest : public ::testing::TestWithParam<std::string> {
+ public:
+  /// Options for a pool on the backend under test.
+  PoolOptions options(std::size_t processes = 2);
+  Pool make_pool(std::size_t processes = 2) { return Pool(options(processes)); }
+
+  [[nodiscard]] static bool in_memory() { return GetParam() == "in_memory"; }
+  /// Ends a worker of the pool that was made last, as somebody outside would.
+  void kill_from_outside(Pid worker, int signum = SIGKILL) const;
+
+ private:
+  std::shared_ptr<InMemoryBackend> in_memory_;
+};
+
+/// Runs `f` and returns a copy of the E that it throws. Fails the test if it throws anything else, or nothing.
+template <class E, class F>
+E thrown_by(F&& f) {
+  try {
+    std::forward<F>(f)();
+  } catch (const E& error) {
+    return error;
+  } catch (const std::exception& error) {
+    throw std::logic_error(std::string("expected ") + typeid(E).name() + ", got " + typeid(error).name() + ": " +
+                           error.what());
+  }
+  throw std::logic_error(std::string("expected ") + typeid(E).name() + ", and nothing was thrown");
+}
+
+/// Looks again and again until `condition` holds; false if it does not in a long time.
+[[nodiscard]] bool becomes_true(const std::function<bool()>& condition);
+
+/// The pool has `count` workers again, each of which runs a task.
+[[nodiscard]] bool is_whole(Pool& pool, std::size_t count);
+
+std::string backend_name(const ::testing::TestParamInfo<std::string>& info);
+
+}  // namespace procpool::testing
+
+/// Instantiates a suite over all backends.
+#define PROCPOOL_ON_ALL_BACKENDS(suite)                                                                      \
+  INSTANTIATE_TEST_SUITE_P(Pool, suite, ::testing::Values("fork", "forkserver", "spawn", "in_memory"),      \
+                           ::procpool::testing::backend_name)
