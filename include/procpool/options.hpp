@@ -3,6 +3,7 @@
 /// What can be said when a pool is made, and with each call. All fields are optional; use designated initializers.
 #pragma once
 
+#include <procpool/exit_status.hpp>
 #include <procpool/export.hpp>
 #include <procpool/memory_size.hpp>
 #include <procpool/process_backend.hpp>
@@ -49,6 +50,12 @@ class BackendChoice {
   std::variant<Backend, std::shared_ptr<ProcessBackend>> choice_;
 };
 
+/// A worker, for hooks.
+struct WorkerInfo {
+  WorkerId id = 0;
+  Pid pid = 0;
+};
+
 /// For Pool's constructor, which throws std::invalid_argument naming the field if one makes no sense.
 struct PoolOptions {
   /// How many workers. Default: cpu_count().
@@ -68,6 +75,11 @@ struct PoolOptions {
   std::optional<std::size_t> max_restarts{};
   /// Default: 1 s.
   std::optional<Duration> max_restart_freq{};
+  /// Told when a worker process has been started, and when one has ended. On the callback thread.
+  std::function<void(WorkerInfo)> on_process_up{};
+  std::function<void(WorkerInfo, ExitStatus)> on_process_down{};
+  /// Pool::restart() may be called. Default: it may not.
+  bool allow_restart = false;
   /// Run in each worker that ends in good order, as its last act: gets its pid and exit code.
   ExitTask on_process_exit{};
   /// Default: Backend::fork, or what the platform's documentation says.

@@ -12,6 +12,7 @@
 #include <procpool/types.hpp>
 
 #include <concepts>
+#include <csignal>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -124,6 +125,28 @@ class Pool {
   /// False if `timeout` passed first.
   bool join(Duration timeout) { return handle_.join(timeout); }
 
+  /// The pool keeps so many more workers.
+  void grow(std::size_t count = 1) { handle_.grow(count); }
+  /// So many fewer, those with the least to do; a busy one ends after its task. Throws std::invalid_argument if none
+  /// would be left.
+  void shrink(std::size_t count = 1) { handle_.shrink(count); }
+  /// Replaces all workers: idle ones at once, busy ones after their task. No job is lost. Throws std::logic_error without
+  /// PoolOptions::allow_restart.
+  void restart() { handle_.restart(); }
+  /// Kills the worker, and whatever job it runs fails with Terminated. Throws std::invalid_argument if the pid is not that
+  /// of a worker of this pool.
+  void terminate_job(Pid pid, int signum = SIGTERM) { handle_.terminate_job(pid, signum); }
+  /// Looks after the workers now. They are looked after all the time, so this is for hosts that want to be sure.
+  void maintain_pool() { handle_.maintain(); }
+  /// All workers of the pool are there, and the last of them to start did get as far as its first task.
+  [[nodiscard]] bool did_start_ok() const { return handle_.did_start_ok(); }
+  /// For each worker a native handle that becomes ready when it ends; a descriptor on POSIX. They belong to the pool and are
+  /// valid until their worker has been replaced.
+  [[nodiscard]] std::vector<NativeHandle> process_sentinels() const { return handle_.process_sentinels(); }
+  [[nodiscard]] PoolStats stats() const { return handle_.stats(); }
+  /// As the free function.
+  [[nodiscard]] static std::size_t cpu_count();
+
   /// The workers that the pool keeps.
   [[nodiscard]] std::size_t size() const { return handle_.size(); }
   [[nodiscard]] std::vector<Pid> worker_pids() const { return handle_.worker_pids(); }
@@ -196,5 +219,7 @@ class Pool {
 
 /// How many processors this process may use, by its affinity and its control groups' quotas.
 [[nodiscard]] PROCPOOL_EXPORT std::size_t cpu_count();
+
+inline std::size_t Pool::cpu_count() { return procpool::cpu_count(); }
 
 }  // namespace procpool

@@ -8,6 +8,7 @@
 #include <procpool/detail/job_handle.hpp>
 #include <procpool/types.hpp>
 
+#include <csignal>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -35,6 +36,15 @@ class ResultBase {
   [[nodiscard]] bool accepted() const { return handle_.accepted(); }
   /// The workers that run it now, or ran it last; none if it has not begun.
   [[nodiscard]] std::vector<Pid> worker_pids() const { return handle_.worker_pids(); }
+  /// True only if no worker has begun with it and none ever will: get() then throws Terminated. Otherwise nothing
+  /// changes, except that false may also mean that it has settled.
+  bool cancel() { return handle_.cancel(); }
+  /// Stops the job, queued or running: a worker that runs it is killed and replaced, and get() throws Terminated with
+  /// `signum`. Returns without waiting. Nothing happens to a job that has settled.
+  void terminate(int signum = SIGTERM) { handle_.terminate(signum); }
+  /// Nobody wants the result: get() throws Terminated from now on, no callback gets a value, what waits is not begun and
+  /// what runs goes on for nothing.
+  void discard() { handle_.discard(); }
   [[nodiscard]] JobId job_id() const { return handle_.job_id(); }
   /// As it was given with the call.
   [[nodiscard]] const std::string& correlation_id() const { return handle_.correlation_id(); }

@@ -164,6 +164,8 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
   Submission& submission = *flight.submission;
   depth_.add(answer.elapsed);
   ++worker.jobs_done;
+  worker.busy += answer.elapsed;
+  ++jobs_done_;
   if (answer.last) retire(worker);
   if (flight.announce) {
     const TimePoint now = Clock::now();
@@ -452,6 +454,23 @@ void Dispatcher::retire_worker(WorkerId id) {
   finish_turn(lock);
 }
 
+std::optional<WorkerId> Dispatcher::retire_least_busy() {
+  std::unique_lock lock(mutex_);
+  Worker* least = nullptr;
+  for (const auto& worker : workers_) {
+    if (!worker->takes_jobs()) continue;
+    if (least == nullptr || worker->out.size() < least->out.size()) least = worker.get();
+  }
+  std::optional<WorkerId> id;
+  if (least != nullptr) {
+    id = least->id;
+    retire(*least);
+    pass();
+  }
+  finish_turn(lock);
+  return id;
+}
+
 /// The worker finishes what it has begun, and ends.
 void Dispatcher::retire(Worker& worker) {
   if (worker.retiring) return;
@@ -490,6 +509,7 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
     const InFlight flight = worker->out.pop_front();
     if (!flight.submission) continue;
     death.accepted_jobs = true;
+    ++jobs_lost_;
     if (flight.announce) flight.submission->started(flight.unit, worker->pid, flight.published);
     fail_unit(*flight.submission, flight.unit, verdict(*worker, status), worker->pid);
   }
@@ -502,6 +522,7 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
 
 std::exception_ptr Dispatcher::verdict(const Worker& worker, ExitStatus status) const {
   if (worker.condemned == Condemnation::pool_terminated) return terminated_;
+  if (worker.condemned == Condemnation::job_terminated) return terminated(worker.signum);
   if (worker.condemned == Condemnation::hard_limit) return hard_limit_broken(worker.pid, worker.limit);
   return loss(worker.pid, status, worker.channel.violation());
 }
@@ -511,27 +532,6 @@ Worker* Dispatcher::find(WorkerId id) noexcept {
     if (worker->id == id) return worker.get();
   }
   return nullptr;
-}
-
-// --- asking
-
-std::vector<Pid> Dispatcher::worker_pids() const {
-  const std::lock_guard guard(mutex_);
-  std::vector<Pid> pids;
-  for (const auto& worker : workers_) {
-    if (worker->pid != 0 && worker->takes_jobs()) pids.push_back(worker->pid);
-  }
-  return pids;
-}
-
-std::vector<Pid> Dispatcher::running_on(const Submission& submission) const {
-  const std::lock_guard guard(mutex_);
-  std::vector<Pid> pids;
-  for (const auto& worker : workers_) {
-    if (worker->out.empty() || worker->out.front().submission.get() != &submission) continue;
-    if (worker->channel.unclaimed() < worker->out.size()) pids.push_back(worker->pid);
-  }
-  return pids;
 }
 
 }  // namespace procpool::detail

@@ -10,6 +10,7 @@
 #include "dispatcher/worker.hpp"
 
 #include <procpool/process_backend.hpp>
+#include <procpool/stats.hpp>
 #include <procpool/types.hpp>
 
 #include <atomic>
@@ -58,6 +59,17 @@ class Dispatcher {
   /// False if `deadline` passed first. The caller serves the workers while it waits, if nobody else does.
   bool wait(Waitable& waitable, std::optional<TimePoint> deadline);
 
+  // --- stopping single jobs: any thread
+
+  /// Settles it with `error` if no worker has begun with it, and none will; false if one has.
+  bool cancel(Submission& submission, const std::exception_ptr& error);
+  /// What waits settles with `error`; what runs is killed with its worker.
+  void terminate(Submission& submission, int signum, const std::exception_ptr& error);
+  /// Settles it with `error` at once; what runs goes on for nothing.
+  void discard(Submission& submission, const std::exception_ptr& error);
+  /// Kills the worker with what it runs; false if there is no such worker.
+  bool terminate_worker(Pid pid, int signum);
+
   // --- the pool's life: any thread
 
   /// No more submissions.
@@ -77,6 +89,8 @@ class Dispatcher {
   void worker_started(WorkerId id, Pid pid);
   /// Lets the worker finish what it has begun, and end.
   void retire_worker(WorkerId id);
+  /// The same for the one with the least to do; nothing if there is none.
+  std::optional<WorkerId> retire_least_busy();
   void kill_process(WorkerId id);
 
   struct Death {
@@ -100,6 +114,9 @@ class Dispatcher {
   // --- asking: any thread
 
   [[nodiscard]] std::vector<Pid> worker_pids() const;
+  [[nodiscard]] std::vector<NativeHandle> sentinels() const;
+  /// All but the restarts.
+  [[nodiscard]] PoolStats stats() const;
   /// The workers that have begun with a unit of it and not answered.
   [[nodiscard]] std::vector<Pid> running_on(const Submission& submission) const;
 
@@ -134,6 +151,9 @@ class Dispatcher {
   [[nodiscard]] std::optional<TimePoint> watch_limits(Worker& worker, TimePoint now);
   [[nodiscard]] bool enforce_hard_limit(Worker& worker, Duration limit);
   void expect_deadline(TimePoint deadline);
+  void withdraw(Submission& submission);
+  void fail_queued(Submission& submission, const std::exception_ptr& error);
+  [[nodiscard]] bool hold_if_running(Worker& worker);
   void retire(Worker& worker);
   void condemn(Worker& worker, Condemnation why);
   void fail_unit(Submission& submission, std::uint32_t unit, const std::exception_ptr& error, Pid pid);
@@ -163,6 +183,8 @@ class Dispatcher {
   std::size_t next_worker_ = 0;
   Depth depth_;
   Answer answer_;
+  std::uint64_t jobs_done_ = 0;
+  std::uint64_t jobs_lost_ = 0;
   TimePoint next_deadline_ = TimePoint::max();  ///< when the loop will look at limits next
   std::exception_ptr terminated_;
   bool closing_ = false;

@@ -43,6 +43,11 @@ std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation) {
   return std::make_exception_ptr(WorkerLostError(what, pid, status, reason));
 }
 
+std::exception_ptr terminated(int signum) {
+  return std::make_exception_ptr(
+      Terminated("procpool: the job was terminated (signal " + std::to_string(signum) + ")", signum));
+}
+
 std::exception_ptr hard_limit_broken(Pid pid, Duration limit) {
   const double seconds = std::chrono::duration<double>(limit).count();
   return std::make_exception_ptr(

@@ -14,6 +14,8 @@ namespace procpool::detail {
 /// nullptr if it did not.
 [[nodiscard]] std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation);
 
+/// A Terminated, for a job.
+[[nodiscard]] std::exception_ptr terminated(int signum);
 /// A TimeLimitExceeded.
 [[nodiscard]] std::exception_ptr hard_limit_broken(Pid pid, Duration limit);
 

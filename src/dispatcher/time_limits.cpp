@@ -63,19 +63,10 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
 
 /// False if the job has finished at the last moment: then the worker goes on.
 bool Dispatcher::enforce_hard_limit(Worker& worker, Duration limit) {
-  const Ref<Submission> submission = worker.out.front().submission;
-  const std::uint32_t unit = worker.out.front().unit;
-  // From now on the worker can start nothing, so whatever it runs is what we look at.
-  worker.channel.hold(true);
-  drain(worker);
-  const bool still_runs = !worker.out.empty() && worker.out.front().submission.get() == submission.get() &&
-                          worker.out.front().unit == unit;
-  if (!still_runs) {
-    worker.channel.hold(false);
-    return false;
-  }
+  if (!hold_if_running(worker)) return false;
   worker.limit = limit;
-  submission->limit_passed(unit, false);
+  const InFlight& front = worker.out.front();
+  front.submission->limit_passed(front.unit, false);
   condemn(worker, Condemnation::hard_limit);
   return true;
 }

@@ -66,7 +66,9 @@ struct Worker {
   Condemnation condemned = Condemnation::none;
   std::exception_ptr startup_error;  ///< what its initializer threw
   std::uint64_t jobs_done = 0;
+  Duration busy{0};
   Duration limit{0};  ///< that the condemned job has broken
+  int signum = 0;     ///< that its termination was asked for with
 
   [[nodiscard]] bool takes_jobs() const noexcept {
     return !retiring && condemned == Condemnation::none && channel.violation() == nullptr;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "jobs/job.hpp"
 
+#include "dispatcher/loss.hpp"
+
+#include <procpool/errors.hpp>
 #include <procpool/exception.hpp>
 
+#include <csignal>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -30,6 +34,22 @@ void Job::limit_passed(std::uint32_t, bool soft) {
   context_->callbacks->push([job = Ref<Job>::share(this), soft] {
     job->options_->on_timeout(soft, soft ? job->limits_.soft : job->limits_.hard);
   });
+}
+
+bool Job::cancel() {
+  if (ready()) return false;
+  return context_->dispatcher->cancel(
+      *this, std::make_exception_ptr(Terminated("procpool: the job was cancelled before it began", SIGTERM)));
+}
+
+void Job::terminate(int signum) {
+  if (!ready()) context_->dispatcher->terminate(*this, signum, terminated(signum));
+}
+
+void Job::discard() {
+  if (ready()) return;
+  context_->dispatcher->discard(*this,
+                                std::make_exception_ptr(Terminated("procpool: the job was discarded", SIGTERM)));
 }
 
 bool Job::accepted() const { return !worker_pids().empty(); }

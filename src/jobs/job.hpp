@@ -42,6 +42,9 @@ class Job : public Submission {
   // --- for handles
 
   bool wait(std::optional<TimePoint> deadline) { return context_->dispatcher->wait(*this, deadline); }
+  bool cancel();
+  void terminate(int signum);
+  void discard();
   [[nodiscard]] bool accepted() const;
   [[nodiscard]] std::vector<Pid> worker_pids() const;
   [[nodiscard]] const std::string& correlation_id() const noexcept;

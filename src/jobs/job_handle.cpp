@@ -46,6 +46,9 @@ bool JobHandle::accepted() const { return job().accepted(); }
 std::vector<Pid> JobHandle::worker_pids() const { return job().worker_pids(); }
 JobId JobHandle::job_id() const { return job().first_id(); }
 const std::string& JobHandle::correlation_id() const { return job().correlation_id(); }
+bool JobHandle::cancel() const { return job().cancel(); }
+void JobHandle::terminate(int signum) const { job().terminate(signum); }
+void JobHandle::discard() const { job().discard(); }
 std::size_t JobHandle::items() const { return job().items(); }
 std::span<const std::byte> JobHandle::value(std::size_t item) const { return job().value(item); }
 std::exception_ptr JobHandle::error() const { return job().error(); }

@@ -11,7 +11,6 @@
 namespace procpool::detail {
 namespace {
 
-constexpr std::size_t most_processes = 4096;
 constexpr std::size_t restarts_per_worker = 100;
 constexpr MemorySize longest_message = 2 * GiB;
 constexpr MemorySize default_message = 512 * MiB;

@@ -13,6 +13,8 @@
 
 namespace procpool::detail {
 
+inline constexpr std::size_t most_processes = 4096;
+
 [[nodiscard]] std::size_t checked_processes(const PoolOptions& options);
 [[nodiscard]] Limits checked_limits(const PoolOptions& options);
 [[nodiscard]] std::size_t checked_max_restarts(const PoolOptions& options);

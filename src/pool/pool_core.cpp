@@ -37,6 +37,9 @@ PoolCore::PoolCore(PoolOptions&& options)
     : processes_(checked_processes(options)),
       terms_(checked_terms(options)),
       host_(current_process_id()),
+      allow_restart_(options.allow_restart),
+      on_process_up_(std::move(options.on_process_up)),
+      on_process_down_(std::move(options.on_process_down)),
       backend_(checked_backend(options)),
       context_(std::make_shared<const JobContext>(JobContext{
           std::make_shared<Dispatcher>(Dispatcher::Settings{terms_, longest_spin()},
@@ -144,6 +147,16 @@ void PoolCore::drained() noexcept {
   loop_.post([this] { supervisor_.retire_all(); });
 }
 
+void PoolCore::worker_up(WorkerInfo worker) {
+  if (on_process_up_) context_->callbacks->push([hook = on_process_up_, worker] { hook(worker); });
+}
+
+void PoolCore::worker_down(WorkerInfo worker, ExitStatus status) {
+  if (on_process_down_) {
+    context_->callbacks->push([hook = on_process_down_, worker, status] { hook(worker, status); });
+  }
+}
+
 void PoolCore::failed(const std::exception_ptr& error) {
   context_->dispatcher->terminate(error, error);
   terminating_.store(true, std::memory_order_relaxed);
@@ -153,6 +166,35 @@ void PoolCore::failed(const std::exception_ptr& error) {
 void PoolCore::all_gone() { loop_.stop(); }
 
 // --- the pool's life
+
+void PoolCore::resize(std::size_t grow, std::size_t shrink) {
+  context_->dispatcher->check_open();
+  const std::lock_guard guard(mutex_);
+  const std::size_t now = processes_.load(std::memory_order_relaxed);
+  if (shrink >= now) {
+    throw std::invalid_argument("procpool: shrink(" + std::to_string(shrink) + ") of a pool of " +
+                                std::to_string(now) + " would leave no worker");
+  }
+  if (grow > most_processes - now) {
+    throw std::invalid_argument("procpool: grow(" + std::to_string(grow) + ") would make the pool larger than " +
+                                std::to_string(most_processes) + " workers");
+  }
+  const std::size_t wanted = now + grow - shrink;
+  processes_.store(wanted, std::memory_order_relaxed);
+  loop_.post([this, wanted] { supervisor_.resize(wanted); });
+}
+
+void PoolCore::restart() {
+  if (!allow_restart_) throw std::logic_error("procpool: restart() needs PoolOptions::allow_restart");
+  context_->dispatcher->check_open();
+  loop_.post([this] { supervisor_.replace_all(); });
+}
+
+PoolStats PoolCore::stats() const {
+  PoolStats stats = context_->dispatcher->stats();
+  stats.restarts = supervisor_.restarts();
+  return stats;
+}
 
 void PoolCore::close() { context_->dispatcher->close(); }
 

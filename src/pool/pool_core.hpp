@@ -9,11 +9,13 @@
 #include "supervision/supervisor.hpp"
 
 #include <procpool/options.hpp>
+#include <procpool/stats.hpp>
 
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,9 +36,17 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void submit(Ref<Job> job) { context_->dispatcher->submit(Ref<Submission>::share(job.get())); }
   [[nodiscard]] const std::shared_ptr<const JobContext>& context() const noexcept { return context_; }
   [[nodiscard]] std::size_t max_message() const noexcept { return terms_.max_message; }
-  [[nodiscard]] std::size_t processes() const noexcept { return processes_; }
+  [[nodiscard]] std::size_t processes() const noexcept { return processes_.load(std::memory_order_relaxed); }
   /// False in a process that was forked from the one that made the pool: there the pool is not ours.
   [[nodiscard]] bool in_own_process() const noexcept;
+
+  /// Throws std::invalid_argument if none or too many would be left.
+  void resize(std::size_t grow, std::size_t shrink);
+  /// Throws std::logic_error if that was not allowed.
+  void restart();
+  void maintain() { serve_soon(); }
+  [[nodiscard]] bool did_start_ok() const noexcept { return supervisor_.healthy(); }
+  [[nodiscard]] PoolStats stats() const;
 
   void close();
   void terminate();
@@ -47,6 +57,8 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void serve_soon() noexcept override;
   void kill(WorkerId worker) noexcept override;
   void drained() noexcept override;
+  void worker_up(WorkerInfo worker) override;
+  void worker_down(WorkerInfo worker, ExitStatus status) override;
   void failed(const std::exception_ptr& error) override;
   void serve() override;
   void all_gone() override;
@@ -55,9 +67,12 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void run();
   void set_timer();
 
-  const std::size_t processes_;
+  std::atomic<std::size_t> processes_;
   const WorkerTerms terms_;
   const Pid host_;
+  const bool allow_restart_;
+  const std::function<void(WorkerInfo)> on_process_up_;
+  const std::function<void(WorkerInfo, ExitStatus)> on_process_down_;
   std::shared_ptr<ProcessBackend> backend_;
   UvLoop loop_;
   std::shared_ptr<const JobContext> context_;

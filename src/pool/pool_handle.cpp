@@ -9,6 +9,7 @@
 #include <procpool/pool.hpp>
 
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace procpool {
@@ -72,6 +73,23 @@ void PoolHandle::end() noexcept {
   core_->terminate();
   core_->join(std::nullopt);
   core_.reset();
+}
+
+void PoolHandle::grow(std::size_t count) const { get().resize(count, 0); }
+void PoolHandle::shrink(std::size_t count) const { get().resize(0, count); }
+void PoolHandle::restart() const { get().restart(); }
+void PoolHandle::maintain() const { get().maintain(); }
+bool PoolHandle::did_start_ok() const { return get().did_start_ok(); }
+PoolStats PoolHandle::stats() const { return get().stats(); }
+
+void PoolHandle::terminate_job(Pid pid, int signum) const {
+  if (get().context()->dispatcher->terminate_worker(pid, signum)) return;
+  throw std::invalid_argument("procpool: terminate_job: process " + std::to_string(pid) +
+                              " is no worker of this pool");
+}
+
+std::vector<NativeHandle> PoolHandle::process_sentinels() const {
+  return get().context()->dispatcher->sentinels();
 }
 
 std::size_t PoolHandle::size() const { return get().processes(); }

@@ -78,7 +78,7 @@ void Supervisor::start_one() {
 void Supervisor::fill_up() {
   if (!replacing_ || !settled_in_ || next_start_) return;
   try {
-    while (alive_.size() < settings_.processes) start_one();
+    while (alive_.size() - leaving_.size() < settings_.processes) start_one();
   } catch (...) {
     note_failed_start(std::current_exception());
   }
@@ -94,11 +94,14 @@ void Supervisor::started(WorkerId worker, Pid pid) {
   starting_.erase(worker);
   failed_starts_ = 0;
   dispatcher_.worker_started(worker, pid);
+  owner_.worker_up({worker, pid});
+  note_health();
 }
 
 void Supervisor::start_failed(WorkerId worker, std::error_code error, std::string_view what) {
   starting_.erase(worker);
   alive_.erase(worker);
+  leaving_.erase(worker);
   dispatcher_.worker_exited(worker, ExitStatus{});
   const auto failure = std::make_exception_ptr(SpawnError(std::string(what), error));
   if (!settled_in_) {
@@ -124,10 +127,39 @@ void Supervisor::rang(WorkerId) { owner_.serve(); }
 void Supervisor::exited(WorkerId worker, ExitStatus status) {
   starting_.erase(worker);
   if (alive_.erase(worker) == 0) return;
+  if (leaving_.erase(worker) == 0 && replacing_) restart_count_.fetch_add(1, std::memory_order_relaxed);
   const Dispatcher::Death death = dispatcher_.worker_exited(worker, status);
+  owner_.worker_down({worker, death.pid}, status);
   note_death(death, status);
   fill_up();
+  note_health();
   tell_if_gone();
+}
+
+void Supervisor::note_health() noexcept {
+  healthy_.store(replacing_ && alive_.size() - leaving_.size() >= settings_.processes && failed_starts_ == 0 &&
+                     failed_startups_ == 0,
+                 std::memory_order_relaxed);
+}
+
+void Supervisor::resize(std::size_t processes) {
+  settings_.processes = processes;
+  while (replacing_ && alive_.size() - leaving_.size() > processes) {
+    const auto worker = dispatcher_.retire_least_busy();
+    if (!worker) break;
+    leaving_.insert(*worker);
+  }
+  fill_up();
+  note_health();
+}
+
+void Supervisor::replace_all() {
+  if (!replacing_) return;
+  for (const WorkerId worker : alive_) {
+    dispatcher_.retire_worker(worker);
+    if (leaving_.insert(worker).second) restart_count_.fetch_add(1, std::memory_order_relaxed);
+  }
+  fill_up();
 }
 
 void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
@@ -173,6 +205,7 @@ void Supervisor::stop() {
 void Supervisor::forget_all() {
   for (const WorkerId worker : std::exchange(alive_, {})) dispatcher_.worker_exited(worker, ExitStatus{});
   starting_.clear();
+  leaving_.clear();
 }
 
 void Supervisor::tell_if_gone() {

@@ -7,11 +7,14 @@
 #include "dispatcher/dispatcher.hpp"
 #include "supervision/restart_limiter.hpp"
 
+#include <procpool/options.hpp>
 #include <procpool/process_backend.hpp>
 #include <procpool/task.hpp>
 #include <procpool/types.hpp>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <set>
@@ -33,6 +36,8 @@ class Supervisor final : public ProcessEvents {
   };
   class Owner {
    public:
+    virtual void worker_up(WorkerInfo worker) = 0;
+    virtual void worker_down(WorkerInfo worker, ExitStatus status) = 0;
     /// The pool cannot go on.
     virtual void failed(const std::exception_ptr& error) = 0;
     /// A worker wants to be looked at.
@@ -43,6 +48,11 @@ class Supervisor final : public ProcessEvents {
    protected:
     ~Owner() = default;
   };
+
+  /// Workers that were started in place of others. Any thread.
+  [[nodiscard]] std::uint64_t restarts() const noexcept { return restart_count_.load(std::memory_order_relaxed); }
+  /// All workers are there, and the last to start got as far as its first task. Any thread.
+  [[nodiscard]] bool healthy() const noexcept { return healthy_.load(std::memory_order_relaxed); }
 
   Supervisor(const Settings& settings, ProcessBackend& backend, Dispatcher& dispatcher, Owner& owner);
 
@@ -55,6 +65,10 @@ class Supervisor final : public ProcessEvents {
   void settle_in() noexcept { settled_in_ = true; }
 
   void kill(WorkerId worker);
+  /// Any number of workers, at least 1.
+  void resize(std::size_t processes);
+  /// Replaces all workers by new ones, each after the job that it runs.
+  void replace_all();
   /// Lets all workers end after what they are doing, and starts no more.
   void retire_all();
   /// Starts no more workers.
@@ -81,6 +95,7 @@ class Supervisor final : public ProcessEvents {
   void note_failed_start(const std::exception_ptr& error);
   void fail(const std::exception_ptr& error);
   void tell_if_gone();
+  void note_health() noexcept;
 
   Settings settings_;
   ProcessBackend& backend_;
@@ -89,12 +104,15 @@ class Supervisor final : public ProcessEvents {
   std::vector<Message> greetings_;
   RestartLimiter restarts_;
   std::set<WorkerId> alive_;     ///< started or starting
+  std::set<WorkerId> leaving_;   ///< of those, on their way out, and not counted
   std::set<WorkerId> starting_;  ///< of those, not yet heard of
   WorkerId next_id_ = 1;
   std::exception_ptr start_error_;
   bool settled_in_ = false;
   bool replacing_ = true;
   std::optional<TimePoint> next_start_;
+  std::atomic<std::uint64_t> restart_count_{0};
+  std::atomic<bool> healthy_{true};
   std::size_t failed_starts_ = 0;    ///< in a row: no process came to be
   std::size_t failed_startups_ = 0;  ///< in a row: the process died, or its initializer threw, before its first task
 };

@@ -89,7 +89,6 @@ struct MoveOnly {
 
 struct Empty {
   friend bool operator==(const Empty&, const Empty&) = default;
-  friend bool operator<(const Empty&, const Empty&) { return false; }
 };
 
 class Point : public std::enable_shared_from_this<Point> {

@@ -46,6 +46,10 @@ class PROCPOOL_EXPORT JobHandle {
   [[nodiscard]] JobId job_id() const;
   [[nodiscard]] const std::string& correlation_id() const;
 
+  bool cancel() const;
+  void terminate(int signum) const;
+  void discard() const;
+
   /// How many results there are: 1 for apply, one for each item for map.
   [[nodiscard]] std::size_t items() const;
   /// The encoded result of an item of a job that is ready; throws the item's error. Lives as long as the job.

@@ -9,6 +9,8 @@
 #include <procpool/detail/map_items.hpp>
 #include <procpool/detail/task_ref.hpp>
 #include <procpool/export.hpp>
+#include <procpool/process_backend.hpp>
+#include <procpool/stats.hpp>
 #include <procpool/types.hpp>
 
 #include <cstddef>
@@ -47,6 +49,14 @@ class PoolHandle {
   PROCPOOL_EXPORT bool join(std::optional<Duration> timeout) const;
   /// terminate() and join(); nothing on a handle that refers to none.
   PROCPOOL_EXPORT void end() noexcept;
+  PROCPOOL_EXPORT void grow(std::size_t count) const;
+  PROCPOOL_EXPORT void shrink(std::size_t count) const;
+  PROCPOOL_EXPORT void restart() const;
+  PROCPOOL_EXPORT void terminate_job(Pid pid, int signum) const;
+  PROCPOOL_EXPORT void maintain() const;
+  [[nodiscard]] PROCPOOL_EXPORT bool did_start_ok() const;
+  [[nodiscard]] PROCPOOL_EXPORT std::vector<NativeHandle> process_sentinels() const;
+  [[nodiscard]] PROCPOOL_EXPORT PoolStats stats() const;
   [[nodiscard]] PROCPOOL_EXPORT std::size_t size() const;
   [[nodiscard]] PROCPOOL_EXPORT std::vector<Pid> worker_pids() const;
   PROCPOOL_EXPORT void on_callback_error(std::function<void(std::exception_ptr)> handler) const;

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// The part of the Dispatcher that stops single jobs.
+#include "dispatcher/dispatcher.hpp"
+
+#include "dispatcher/loss.hpp"
+
+#include <algorithm>
+
+namespace procpool::detail {
+
+bool Dispatcher::cancel(Submission& submission, const std::exception_ptr& error) {
+  std::unique_lock lock(mutex_);
+  take_in();
+  withdraw(submission);
+  std::uint32_t waiting = 0;
+  for (const Queued& queued : queue_) {
+    if (queued.submission.get() == &submission) waiting += queued.end - queued.first;
+  }
+  const bool untouched = waiting == submission.units();
+  if (untouched) fail_queued(submission, error);
+  pass();
+  finish_turn(lock);
+  return untouched;
+}
+
+void Dispatcher::terminate(Submission& submission, int signum, const std::exception_ptr& error) {
+  std::unique_lock lock(mutex_);
+  take_in();
+  withdraw(submission);
+  fail_queued(submission, error);
+  for (const auto& worker : workers_) {
+    if (worker->out.empty() || worker->out.front().submission.get() != &submission) continue;
+    if (!hold_if_running(*worker)) continue;
+    worker->signum = signum;
+    condemn(*worker, Condemnation::job_terminated);
+  }
+  pass();
+  finish_turn(lock);
+}
+
+void Dispatcher::discard(Submission& submission, const std::exception_ptr& error) {
+  std::unique_lock lock(mutex_);
+  take_in();
+  // Its worker's answer will find it settled; what still waits will be passed over.
+  for (std::uint32_t unit = 0; unit < submission.units(); ++unit) fail_unit(submission, unit, error, 0);
+  finish_turn(lock);
+}
+
+bool Dispatcher::terminate_worker(Pid pid, int signum) {
+  std::unique_lock lock(mutex_);
+  const auto found =
+      std::find_if(workers_.begin(), workers_.end(), [pid](const auto& worker) { return worker->pid == pid; });
+  const bool ours = found != workers_.end() && pid != 0;
+  if (ours) {
+    (*found)->signum = signum;
+    condemn(**found, Condemnation::job_terminated);
+    pass();
+  }
+  finish_turn(lock);
+  return ours;
+}
+
+/// Takes back from the workers whatever units of it they have not begun with.
+void Dispatcher::withdraw(Submission& submission) {
+  for (const auto& worker : workers_) {
+    const std::uint32_t out = worker->out.size();
+    std::uint32_t first = worker->greetings;
+    while (first < out && worker->out.at(first).submission.get() != &submission) ++first;
+    // Only the newest can be taken back, so what is behind it comes along, and is published anew.
+    if (first != out) put_back(*worker, worker->channel.take_back(out - first));
+  }
+}
+
+void Dispatcher::fail_queued(Submission& submission, const std::exception_ptr& error) {
+  for (const Queued& queued : queue_) {
+    if (queued.submission.get() != &submission) continue;
+    for (std::uint32_t unit = queued.first; unit < queued.end; ++unit) fail_unit(submission, unit, error, 0);
+  }
+}
+
+/// Stops the worker from starting anything; false, and undone, if its oldest job has finished at the last moment.
+bool Dispatcher::hold_if_running(Worker& worker) {
+  const Ref<Submission> submission = worker.out.front().submission;
+  const std::uint32_t unit = worker.out.front().unit;
+  worker.channel.hold(true);
+  drain(worker);
+  const bool runs = !worker.out.empty() && worker.out.front().submission.get() == submission.get() &&
+                    worker.out.front().unit == unit;
+  if (!runs) worker.channel.hold(false);
+  return runs;
+}
+
+}  // namespace procpool::detail

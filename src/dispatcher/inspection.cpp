@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// The part of the Dispatcher that answers questions.
+#include "dispatcher/dispatcher.hpp"
+
+namespace procpool::detail {
+
+std::vector<Pid> Dispatcher::worker_pids() const {
+  const std::lock_guard guard(mutex_);
+  std::vector<Pid> pids;
+  for (const auto& worker : workers_) {
+    if (worker->pid != 0 && worker->takes_jobs()) pids.push_back(worker->pid);
+  }
+  return pids;
+}
+
+std::vector<Pid> Dispatcher::running_on(const Submission& submission) const {
+  const std::lock_guard guard(mutex_);
+  std::vector<Pid> pids;
+  for (const auto& worker : workers_) {
+    if (worker->out.empty() || worker->out.front().submission.get() != &submission) continue;
+    if (worker->channel.unclaimed() < worker->out.size()) pids.push_back(worker->pid);
+  }
+  return pids;
+}
+
+std::vector<NativeHandle> Dispatcher::sentinels() const {
+  const std::lock_guard guard(mutex_);
+  std::vector<NativeHandle> handles;
+  for (const auto& worker : workers_) {
+    const NativeHandle handle = worker->process->sentinel();
+    if (handle >= 0) handles.push_back(handle);
+  }
+  return handles;
+}
+
+PoolStats Dispatcher::stats() const {
+  const std::lock_guard guard(mutex_);
+  PoolStats stats;
+  stats.done = jobs_done_;
+  stats.lost = jobs_lost_;
+  stats.queued = queued_units_;
+  for (const auto& worker : workers_) {
+    const std::uint32_t waiting = worker->channel.unclaimed();
+    const bool running = worker->up && worker->out.size() > waiting;
+    stats.queued += worker->up ? waiting : worker->out.size() - worker->greetings;
+    stats.running += running ? 1 : 0;
+    stats.workers.push_back(
+        {worker->pid, worker->jobs_done, worker->busy, running, worker->process->footprint()});
+  }
+  const std::lock_guard inbox_guard(inbox_mutex_);
+  for (const Queued& queued : inbox_) stats.queued += queued.end - queued.first;
+  return stats;
+}
+
+}  // namespace procpool::detail
