@@ -120,7 +120,7 @@ void Dispatcher::note_hunger() noexcept {
   if (queue_.empty()) {
     const std::uint32_t enough = depth_.jobs() / 2;
     hungry = std::any_of(workers_.begin(), workers_.end(), [enough](const auto& worker) {
-      return worker->takes_jobs() && worker->out.size() <= enough;
+      return worker->takes_jobs() && worker->jobs_out() <= enough;
     });
   }
   hungry_.store(hungry, std::memory_order_seq_cst);
@@ -217,25 +217,28 @@ void Dispatcher::refill() {
   for (const auto& worker : workers_) {
     if (!worker->takes_jobs()) continue;
     ++active;
-    units += worker->out.size();
+    units += worker->jobs_out();
   }
   if (active == 0) return;
   // While few jobs wait each worker gets its fair share, so that all of them are done at the same time.
   const std::size_t share = (units + active - 1) / active;
   const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(depth_.jobs(), share));
-  for (std::size_t i = 0; i < workers_.size() && !queue_.empty(); ++i) {
-    Worker& worker = *workers_[(next_worker_ + i) % workers_.size()];
-    if (worker.takes_jobs() && worker.out.size() <= most / 2) publish(worker, most - worker.out.size());
-  }
+  const TimePoint now = Clock::now();
+  // Who has nothing comes first, with one job each: then jobs begin in the order in which they were submitted.
+  stage_round(now, 0, 1);
+  if (most > 1 && !queue_.empty()) stage_round(now, most / 2, most);
+  for (const auto& worker : workers_) worker->channel.commit();
   ++next_worker_;
 }
 
-void Dispatcher::publish(Worker& worker, std::uint32_t most) {
-  if (!announce_images(worker)) return;
-  const TimePoint now = Clock::now();
-  while (most-- != 0 && stage_next(worker, now)) {
+/// Gives each worker that has at most `few` jobs so many that it has `most`.
+void Dispatcher::stage_round(TimePoint now, std::uint32_t few, std::uint32_t most) {
+  for (std::size_t i = 0; i < workers_.size() && !queue_.empty(); ++i) {
+    Worker& worker = *workers_[(next_worker_ + i) % workers_.size()];
+    if (!worker.takes_jobs() || worker.jobs_out() > few || !announce_images(worker)) continue;
+    while (worker.jobs_out() < most && stage_next(worker, now)) {
+    }
   }
-  worker.channel.commit();
 }
 
 bool Dispatcher::stage_next(Worker& worker, TimePoint now) {
@@ -287,7 +290,7 @@ bool Dispatcher::rebalance() {
   if (!queue_.empty()) return false;
   bool moved = false;
   for (const auto& idle : workers_) {
-    if (!idle->takes_jobs() || !idle->out.empty()) continue;
+    if (!idle->takes_jobs() || idle->jobs_out() != 0) continue;
     Worker* richest = nullptr;
     std::uint32_t most = 0;
     for (const auto& worker : workers_) {

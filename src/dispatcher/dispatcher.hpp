@@ -139,7 +139,7 @@ class Dispatcher {
   void take_answer(Worker& worker, Answer&& answer);
   void note_start(Worker& worker);
   void refill();
-  void publish(Worker& worker, std::uint32_t most);
+  void stage_round(TimePoint now, std::uint32_t few, std::uint32_t most);
   [[nodiscard]] bool stage_next(Worker& worker, TimePoint now);
   bool rebalance();
   void put_back(Worker& worker, std::uint32_t count);

@@ -42,7 +42,7 @@ PoolStats Dispatcher::stats() const {
   for (const auto& worker : workers_) {
     const std::uint32_t waiting = worker->channel.unclaimed();
     const bool running = worker->up && worker->out.size() > waiting;
-    stats.queued += worker->up ? waiting : worker->out.size() - worker->greetings;
+    stats.queued += worker->up ? waiting : worker->jobs_out();
     stats.running += running ? 1 : 0;
     stats.workers.push_back(
         {worker->pid, worker->jobs_done, worker->busy, running, worker->process->footprint()});

@@ -70,6 +70,7 @@ struct Worker {
   Duration limit{0};  ///< that the condemned job has broken
   int signum = 0;     ///< that its termination was asked for with
 
+  [[nodiscard]] std::uint32_t jobs_out() const noexcept { return out.size() - greetings; }
   [[nodiscard]] bool takes_jobs() const noexcept {
     return !retiring && condemned == Condemnation::none && channel.violation() == nullptr;
   }

@@ -65,6 +65,8 @@ class OneJobWorker {
   OneJobWorker(const OneJobWorker&) = delete;
   OneJobWorker& operator=(const OneJobWorker&) = delete;
   ~OneJobWorker() {
+    // Not close() alone: workers that were forked later have a copy of this end.
+    ::shutdown(sockets_[0], SHUT_RDWR);
     ::close(sockets_[0]);
     if (child_ > 0) ::waitpid(child_, nullptr, 0);
   }

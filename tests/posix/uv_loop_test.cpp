@@ -241,14 +241,13 @@ TEST(UvLoopTest, AHostCanWaitOnThePollHandle) {
   });
   loop.on_timer([&] { ++timed; });
   const auto wait_as_a_host = [&] {
-    loop.run_once();
     const auto timeout = loop.next_timeout();
     pollfd polled{static_cast<int>(loop.poll_handle()), POLLIN, 0};
     ::poll(&polled, 1,
            timeout ? static_cast<int>(std::chrono::ceil<milliseconds>(*timeout).count()) : 20'000);
     loop.run_once();
   };
-  loop.run_once();
+  loop.run_once();  // the kernel hears of the watches
   sockets.write_far();
   wait_as_a_host();
   EXPECT_EQ(read, 1);
