@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,9 @@ class BackendChoice {
  private:
   std::variant<Backend, std::shared_ptr<ProcessBackend>> choice_;
 };
+
+/// Who sees to PoolOptions::memory_limit.
+enum class MemoryLimitBy : unsigned char { nobody, kernel, sampling };
 
 /// A worker, for hooks.
 struct WorkerInfo {
@@ -87,6 +91,21 @@ struct PoolOptions {
   /// A worker that occupies more than this after a task, above what it was born with, ends, and another takes its place;
   /// the result is kept. Looked at after each task, which costs some 20 us. Default: no limit.
   std::optional<MemorySize> max_memory_per_child{};
+  /// A cap on the memory of a worker while it runs a task, above what it was born with. Where the kernel enforces it (Linux:
+  /// RLIMIT_DATA) an allocation fails; elsewhere the worker is measured every few milliseconds and killed. Either way the
+  /// job fails with MemoryLimitExceeded. Pool::memory_limit_by() tells which. Default: none.
+  std::optional<MemorySize> memory_limit{};
+  /// While so many jobs (chunks count as one) have not settled, a submission waits. Not 0. Default: no limit.
+  std::optional<std::size_t> max_queued_jobs{};
+  /// The program that workers run in place of the host's own; it calls procpool::init, and knows tasks by name: see
+  /// procpool::named. Not with Backend::fork.
+  std::string worker_program{};
+  /// Set in workers on top of the host's environment.
+  std::map<std::string, std::string> environment{};
+  /// Where workers run. Default: where the host does.
+  std::string working_directory{};
+  /// Told in words of workers that are lost and starts that fail. On the callback thread.
+  std::function<void(const std::string& message)> on_log{};
   /// The longest message: the arguments of one call (or chunk), or its results, encoded. Longer ones are a
   /// SerializationError. Default: 512 MiB; at most 2 GiB.
   std::optional<MemorySize> max_message_size{};

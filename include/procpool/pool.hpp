@@ -143,6 +143,8 @@ class Pool {
   /// For each worker a native handle that becomes ready when it ends; a descriptor on POSIX. They belong to the pool and are
   /// valid until their worker has been replaced.
   [[nodiscard]] std::vector<NativeHandle> process_sentinels() const { return handle_.process_sentinels(); }
+  /// Who enforces PoolOptions::memory_limit.
+  [[nodiscard]] MemoryLimitBy memory_limit_by() const { return handle_.memory_limit_by(); }
   [[nodiscard]] PoolStats stats() const { return handle_.stats(); }
   /// As the free function.
   [[nodiscard]] static std::size_t cpu_count();

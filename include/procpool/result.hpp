@@ -8,8 +8,12 @@
 #include <procpool/detail/job_handle.hpp>
 #include <procpool/types.hpp>
 
+#include <coroutine>
 #include <csignal>
 #include <cstddef>
+#include <exception>
+#include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -17,9 +21,6 @@
 
 namespace procpool {
 namespace detail {
-
-/// Hands out its handle to the library's own code.
-struct HandleAccess;
 
 /// What ApplyResult and MapResult share. Cheap to copy; every copy sees the same outcome; dropping all copies does
 /// not cancel the job. May outlive the Pool, which settles it when it goes. All members may be called on any
@@ -59,13 +60,36 @@ class ResultBase {
   ResultBase& operator=(ResultBase&&) = default;
 
   JobHandle handle_;
-
- private:
-  friend struct HandleAccess;
 };
 
-struct HandleAccess {
-  static const JobHandle& of(const ResultBase& result) noexcept { return result.handle_; }
+template <class Value, class Result>
+[[nodiscard]] std::future<Value> make_future(const Result& result, const JobHandle& handle) {
+  auto promise = std::make_shared<std::promise<Value>>();
+  handle.when_ready([promise, result] {
+    try {
+      if constexpr (std::is_void_v<Value>) {
+        result.get();
+        promise->set_value();
+      } else {
+        promise->set_value(result.get());
+      }
+    } catch (...) {
+      promise->set_exception(std::current_exception());
+    }
+  });
+  return promise->get_future();
+}
+
+template <class Result>
+struct ResultAwaiter {
+  Result result;
+  JobHandle handle;
+
+  [[nodiscard]] bool await_ready() const { return handle.ready(); }
+  void await_suspend(std::coroutine_handle<> waiting) const {
+    handle.when_ready([waiting] { waiting.resume(); });
+  }
+  decltype(auto) await_resume() const { return result.get(); }
 };
 
 }  // namespace detail
@@ -85,6 +109,11 @@ class ApplyResult : public detail::ResultBase {
     const auto bytes = handle_.value(0);
     if constexpr (!std::is_void_v<T>) return detail::decode<T>(bytes);
   }
+
+  /// A future that becomes ready with the job, made so by the callback thread.
+  [[nodiscard]] std::future<T> to_future() const { return detail::make_future<T>(*this, handle_); }
+  /// `co_await result` gives what get() gives. The coroutine goes on in the callback thread.
+  [[nodiscard]] auto operator co_await() const { return detail::ResultAwaiter<ApplyResult>{*this, handle_}; }
 };
 
 /// The outcome of Pool::map_async: one value for each item of the input, in its order.
@@ -108,6 +137,10 @@ class MapResult : public detail::ResultBase {
       return values;
     }
   }
+
+  /// As of ApplyResult.
+  [[nodiscard]] std::future<Value> to_future() const { return detail::make_future<Value>(*this, handle_); }
+  [[nodiscard]] auto operator co_await() const { return detail::ResultAwaiter<MapResult>{*this, handle_}; }
 };
 
 }  // namespace procpool

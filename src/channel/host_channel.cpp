@@ -27,6 +27,7 @@ HostChannel::HostChannel(WorkerProcess& process, const WorkerTerms& terms)
   control().max_message = terms.max_message;
   control().max_tasks = terms.max_tasks;
   control().max_footprint = terms.max_footprint;
+  control().memory_capped = terms.memory_capped ? 1 : 0;
 }
 
 bool HostChannel::violated(const char* how) noexcept {

@@ -35,7 +35,11 @@ Dispatcher::~Dispatcher() = default;
 
 void Dispatcher::submit(Ref<Submission> submission) {
   {
-    const std::lock_guard guard(inbox_mutex_);
+    std::unique_lock lock(inbox_mutex_);
+    if (settings_.max_queued != 0) {
+      fewer_open_.wait(lock, [this] { return refusal_ || open_units_ < settings_.max_queued; });
+      if (!refusal_) open_units_ += submission->units();
+    }
     if (refusal_) std::rethrow_exception(refusal_);
     submission->first_id_ = next_id_;
     next_id_ += submission->units();
@@ -171,13 +175,14 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
     const TimePoint now = Clock::now();
     submission.started(flight.unit, worker.pid, std::max(flight.published, now - answer.elapsed));
   }
-  if (!submission.settled(flight.unit) && !submission.accept(flight.unit, std::move(answer), worker.pid)) {
+  if (submission.settled(flight.unit)) return;  // discarded meanwhile
+  if (!submission.accept(flight.unit, std::move(answer), worker.pid)) {
     worker.channel.blame("its result makes no sense");
     fail_unit(submission, flight.unit, loss(worker.pid, ExitStatus{}, worker.channel.violation()),
               worker.pid);
     return;
   }
-  if (submission.ready()) settled(submission);
+  unit_settled(submission);
 }
 
 /// Tells of the start of the job that runs now, once.
@@ -193,10 +198,16 @@ void Dispatcher::fail_unit(Submission& submission, std::uint32_t unit, const std
                            Pid pid) {
   if (submission.settled(unit)) return;
   submission.fail(unit, error, pid);
-  if (submission.ready()) settled(submission);
+  unit_settled(submission);
 }
 
-void Dispatcher::settled(Submission& submission) {
+/// To be called after each unit's outcome is there.
+void Dispatcher::unit_settled(Submission& submission) {
+  if (settings_.max_queued != 0) {
+    const std::lock_guard guard(inbox_mutex_);
+    if (open_units_-- == settings_.max_queued) fewer_open_.notify_all();
+  }
+  if (!submission.ready()) return;
   waiting_.settled(submission);
   if (Waitable* listener = submission.listener()) waiting_.settled(*listener);
   if (outstanding_.fetch_sub(1, std::memory_order_relaxed) == 1) tell_if_drained();
@@ -377,6 +388,7 @@ void Dispatcher::close() {
   {
     const std::lock_guard guard(inbox_mutex_);
     if (!refusal_) refusal_ = std::make_exception_ptr(PoolClosedError("procpool: the pool is closed"));
+    fewer_open_.notify_all();
   }
   std::unique_lock lock(mutex_);
   closing_ = true;
@@ -389,6 +401,7 @@ void Dispatcher::terminate(const std::exception_ptr& error, const std::exception
   {
     const std::lock_guard guard(inbox_mutex_);
     if (!refusal_) refusal_ = refusal;
+    fewer_open_.notify_all();
   }
   std::unique_lock lock(mutex_);
   closing_ = true;
@@ -425,6 +438,12 @@ void Dispatcher::fail_waiting(const std::exception_ptr& error) {
 void Dispatcher::set_bell(HostBell* bell) {
   std::unique_lock lock(mutex_);
   waiting_.set_bell(lock, bell);
+}
+
+void Dispatcher::set_memory_limit(MemorySize limit, bool by_kernel) {
+  const std::lock_guard guard(mutex_);
+  settings_.terms.memory_capped = by_kernel;
+  if (!by_kernel) sampled_limit_ = limit;
 }
 
 void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
@@ -525,6 +544,7 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
 
 std::exception_ptr Dispatcher::verdict(const Worker& worker, ExitStatus status) const {
   if (worker.condemned == Condemnation::pool_terminated) return terminated_;
+  if (worker.condemned == Condemnation::memory_limit) return memory_limit_broken(worker.pid, *sampled_limit_);
   if (worker.condemned == Condemnation::job_terminated) return terminated(worker.signum);
   if (worker.condemned == Condemnation::hard_limit) return hard_limit_broken(worker.pid, worker.limit);
   return loss(worker.pid, status, worker.channel.violation());

@@ -14,6 +14,7 @@
 #include <procpool/types.hpp>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <exception>
@@ -47,6 +48,7 @@ class Dispatcher {
   struct Settings {
     WorkerTerms terms;
     Duration longest_spin{0};
+    std::size_t max_queued = 0;  ///< units that may be open before a submission waits; 0: any number
   };
 
   Dispatcher(const Settings& settings, Loop& loop);
@@ -70,6 +72,16 @@ class Dispatcher {
   /// Kills the worker with what it runs; false if there is no such worker.
   bool terminate_worker(Pid pid, int signum);
 
+  /// Calls `action` with the lock held, so that the waitable cannot become ready meanwhile; false, without the call, if it
+  /// is ready already.
+  template <class Action>
+  bool unless_ready(const Waitable& waitable, Action&& action) {
+    const std::lock_guard guard(mutex_);
+    if (waitable.ready()) return false;
+    action();
+    return true;
+  }
+
   // --- the pool's life: any thread
 
   /// No more submissions.
@@ -84,6 +96,8 @@ class Dispatcher {
   // --- workers: the loop's thread
 
   void set_bell(HostBell* bell);
+  /// Before the first worker. If the kernel does not see to it, workers are measured while they run jobs.
+  void set_memory_limit(MemorySize limit, bool by_kernel);
   /// The greetings, a hello last, are sent before all jobs; their spans live as long as the Dispatcher.
   void add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process, std::span<const Message> greetings);
   void worker_started(WorkerId id, Pid pid);
@@ -151,20 +165,22 @@ class Dispatcher {
   [[nodiscard]] std::optional<TimePoint> watch_limits(Worker& worker, TimePoint now);
   [[nodiscard]] bool enforce_hard_limit(Worker& worker, Duration limit);
   void expect_deadline(TimePoint deadline);
+  void watch_memory(Worker& worker);
   void withdraw(Submission& submission);
   void fail_queued(Submission& submission, const std::exception_ptr& error);
   [[nodiscard]] bool hold_if_running(Worker& worker);
   void retire(Worker& worker);
   void condemn(Worker& worker, Condemnation why);
   void fail_unit(Submission& submission, std::uint32_t unit, const std::exception_ptr& error, Pid pid);
-  void settled(Submission& submission);
+  void unit_settled(Submission& submission);
   void tell_if_drained();
   [[nodiscard]] std::exception_ptr verdict(const Worker& worker, ExitStatus status) const;
   void fail_waiting(const std::exception_ptr& error);
   [[nodiscard]] Worker* find(WorkerId id) noexcept;
   [[nodiscard]] bool announce_images(Worker& worker);
 
-  const Settings settings_;
+  Settings settings_;
+  std::optional<MemorySize> sampled_limit_;
   Loop& loop_;
 
   mutable std::mutex inbox_mutex_;
@@ -175,6 +191,8 @@ class Dispatcher {
   std::atomic<bool> hungry_{false};
   std::atomic<bool> ticking_{false};
   std::atomic<std::size_t> outstanding_{0};  ///< submissions that have not settled
+  std::size_t open_units_ = 0;               ///< under inbox_mutex_, counted only if there is a limit
+  std::condition_variable fewer_open_;
 
   mutable std::mutex mutex_;
   std::deque<Queued> queue_;

@@ -48,6 +48,12 @@ std::exception_ptr terminated(int signum) {
       Terminated("procpool: the job was terminated (signal " + std::to_string(signum) + ")", signum));
 }
 
+std::exception_ptr memory_limit_broken(Pid pid, MemorySize limit) {
+  return std::make_exception_ptr(MemoryLimitExceeded("procpool: the job needed more memory than the limit of " +
+                                                     std::to_string(limit.bytes()) + " bytes, and worker " +
+                                                     std::to_string(pid) + " was killed with it"));
+}
+
 std::exception_ptr hard_limit_broken(Pid pid, Duration limit) {
   const double seconds = std::chrono::duration<double>(limit).count();
   return std::make_exception_ptr(

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <procpool/exit_status.hpp>
+#include <procpool/memory_size.hpp>
 #include <procpool/types.hpp>
 
 #include <exception>
@@ -16,6 +17,8 @@ namespace procpool::detail {
 
 /// A Terminated, for a job.
 [[nodiscard]] std::exception_ptr terminated(int signum);
+/// A MemoryLimitExceeded.
+[[nodiscard]] std::exception_ptr memory_limit_broken(Pid pid, MemorySize limit);
 /// A TimeLimitExceeded.
 [[nodiscard]] std::exception_ptr hard_limit_broken(Pid pid, Duration limit);
 

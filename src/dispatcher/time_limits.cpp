@@ -11,6 +11,8 @@ namespace {
 
 /// A nudge that arrives just before the task blocks is lost, so it is repeated.
 constexpr Duration nudge_again = std::chrono::milliseconds(20);
+/// A task that allocates as fast as it can gets some tens of MiB further between two looks.
+constexpr Duration memory_sample = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -26,8 +28,10 @@ std::optional<TimePoint> Dispatcher::watch_limits() {
   next_deadline_ = TimePoint::max();
   const TimePoint now = Clock::now();
   for (const auto& worker : workers_) {
+    if (sampled_limit_) watch_memory(*worker);
     if (const auto deadline = watch_limits(*worker, now)) next_deadline_ = std::min(next_deadline_, *deadline);
   }
+  if (sampled_limit_ && busy()) next_deadline_ = std::min(next_deadline_, now + memory_sample);
   if (next_deadline_ == TimePoint::max()) return std::nullopt;
   return next_deadline_;
 }
@@ -59,6 +63,13 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
     next = next ? std::min(*next, soft) : soft;
   }
   return next;
+}
+
+void Dispatcher::watch_memory(Worker& worker) {
+  if (worker.out.empty() || !worker.out.front().submission || worker.condemned != Condemnation::none) return;
+  const auto footprint = worker.process->footprint();
+  if (!footprint || *footprint <= *sampled_limit_ || !hold_if_running(worker)) return;
+  condemn(worker, Condemnation::memory_limit);
 }
 
 /// False if the job has finished at the last moment: then the worker goes on.

@@ -36,6 +36,16 @@ void Job::limit_passed(std::uint32_t, bool soft) {
   });
 }
 
+void Job::when_ready(std::function<void()> action) {
+  if (!ready() && context_->dispatcher->unless_ready(*this, [&] {
+        if (!actions_) actions_ = std::make_unique<std::vector<std::function<void()>>>();
+        actions_->push_back(std::move(action));
+      })) {
+    return;
+  }
+  context_->callbacks->push(std::move(action));
+}
+
 bool Job::cancel() {
   if (ready()) return false;
   return context_->dispatcher->cancel(
@@ -88,6 +98,9 @@ void Job::finish() {
   if (arrivals_) {
     retain();
     arrivals_->push(JobHandle(this));
+  }
+  if (const auto actions = std::move(actions_)) {
+    for (auto& action : *actions) context_->callbacks->push(std::move(action));
   }
   if (!options_ || (!options_->on_success && !options_->on_error)) return;
   retain();

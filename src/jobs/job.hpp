@@ -42,6 +42,7 @@ class Job : public Submission {
   // --- for handles
 
   bool wait(std::optional<TimePoint> deadline) { return context_->dispatcher->wait(*this, deadline); }
+  void when_ready(std::function<void()> action);
   bool cancel();
   void terminate(int signum);
   void discard();
@@ -85,6 +86,7 @@ class Job : public Submission {
   Limits limits_;
   std::unique_ptr<JobOptions> options_;
   Ref<Arrivals> arrivals_;
+  std::unique_ptr<std::vector<std::function<void()>>> actions_;  ///< for when it is ready; under the Dispatcher's lock
 };
 
 /// One call of a task: Pool::apply, or an item of an imap.

@@ -6,6 +6,7 @@
 #include <procpool/errors.hpp>
 
 #include <stdexcept>
+#include <utility>
 
 namespace procpool::detail {
 
@@ -46,6 +47,7 @@ bool JobHandle::accepted() const { return job().accepted(); }
 std::vector<Pid> JobHandle::worker_pids() const { return job().worker_pids(); }
 JobId JobHandle::job_id() const { return job().first_id(); }
 const std::string& JobHandle::correlation_id() const { return job().correlation_id(); }
+void JobHandle::when_ready(std::function<void()> action) const { job().when_ready(std::move(action)); }
 bool JobHandle::cancel() const { return job().cancel(); }
 void JobHandle::terminate(int signum) const { job().terminate(signum); }
 void JobHandle::discard() const { job().discard(); }

@@ -66,6 +66,30 @@ WorkerTerms checked_terms(const PoolOptions& options) {
   return terms;
 }
 
+WorkerSetup checked_setup(const PoolOptions& options) {
+  WorkerSetup setup;
+  setup.program = options.worker_program;
+  setup.environment = options.environment;
+  setup.working_directory = options.working_directory;
+  for (const auto& [name, value] : options.environment) {
+    if (name.empty() || name.find('=') != std::string::npos) {
+      refuse("environment", "has a name that is empty or contains '=': \"" + name + "\"");
+    }
+  }
+  if (options.memory_limit) {
+    if (*options.memory_limit < MiB) refuse("memory_limit", "has to be 1 MiB at least");
+    setup.memory_limit = options.memory_limit;
+  }
+  return setup;
+}
+
+std::size_t checked_max_queued_jobs(const PoolOptions& options) {
+  if (options.max_queued_jobs && *options.max_queued_jobs == 0) {
+    refuse("max_queued_jobs", "is 0: nothing could ever be submitted");
+  }
+  return options.max_queued_jobs.value_or(0);
+}
+
 std::shared_ptr<ProcessBackend> checked_backend(const PoolOptions& options) {
   const BackendChoice choice = options.backend.value_or(default_backend());
   if (const auto* own = std::get_if<std::shared_ptr<ProcessBackend>>(&choice.get())) {

@@ -20,6 +20,10 @@ inline constexpr std::size_t most_processes = 4096;
 [[nodiscard]] std::size_t checked_max_restarts(const PoolOptions& options);
 [[nodiscard]] Duration checked_max_restart_freq(const PoolOptions& options);
 [[nodiscard]] WorkerTerms checked_terms(const PoolOptions& options);
+/// What the workers have in common.
+[[nodiscard]] WorkerSetup checked_setup(const PoolOptions& options);
+/// 0: no limit.
+[[nodiscard]] std::size_t checked_max_queued_jobs(const PoolOptions& options);
 [[nodiscard]] std::shared_ptr<ProcessBackend> checked_backend(const PoolOptions& options);
 
 }  // namespace procpool::detail

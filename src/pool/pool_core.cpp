@@ -40,9 +40,11 @@ PoolCore::PoolCore(PoolOptions&& options)
       allow_restart_(options.allow_restart),
       on_process_up_(std::move(options.on_process_up)),
       on_process_down_(std::move(options.on_process_down)),
+      on_log_(std::move(options.on_log)),
+      setup_(checked_setup(options)),
       backend_(checked_backend(options)),
       context_(std::make_shared<const JobContext>(JobContext{
-          std::make_shared<Dispatcher>(Dispatcher::Settings{terms_, longest_spin()},
+          std::make_shared<Dispatcher>(Dispatcher::Settings{terms_, longest_spin(), checked_max_queued_jobs(options)},
                                        static_cast<Dispatcher::Loop&>(*this)),
           std::make_shared<CallbackQueue>(), checked_limits(options)})),
       supervisor_({processes_, checked_max_restarts(options), checked_max_restart_freq(options),
@@ -54,7 +56,12 @@ PoolCore::PoolCore(PoolOptions&& options)
         "procpool::init(argc, argv); that has to be the first statement of main()");
   }
   loop_.on_timer([this] { serve(); });
-  backend_->open(WorkerSetup{}, loop_, supervisor_);
+  backend_->open(setup_, loop_, supervisor_);
+  if (setup_.memory_limit) {
+    const bool by_kernel = backend_->enforces_memory_limit();
+    memory_limit_by_ = by_kernel ? MemoryLimitBy::kernel : MemoryLimitBy::sampling;
+    context_->dispatcher->set_memory_limit(*setup_.memory_limit, by_kernel);
+  }
   context_->dispatcher->set_bell(&backend_->bell());
   try {
     start();
@@ -149,6 +156,10 @@ void PoolCore::drained() noexcept {
 
 void PoolCore::worker_up(WorkerInfo worker) {
   if (on_process_up_) context_->callbacks->push([hook = on_process_up_, worker] { hook(worker); });
+}
+
+void PoolCore::log(std::string message) {
+  if (on_log_) context_->callbacks->push([hook = on_log_, text = std::move(message)] { hook(text); });
 }
 
 void PoolCore::worker_down(WorkerInfo worker, ExitStatus status) {

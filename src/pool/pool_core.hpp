@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 
 namespace procpool::detail {
@@ -47,6 +48,7 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void maintain() { serve_soon(); }
   [[nodiscard]] bool did_start_ok() const noexcept { return supervisor_.healthy(); }
   [[nodiscard]] PoolStats stats() const;
+  [[nodiscard]] MemoryLimitBy memory_limit_by() const noexcept { return memory_limit_by_; }
 
   void close();
   void terminate();
@@ -58,6 +60,7 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void kill(WorkerId worker) noexcept override;
   void drained() noexcept override;
   void worker_up(WorkerInfo worker) override;
+  void log(std::string message) override;
   void worker_down(WorkerInfo worker, ExitStatus status) override;
   void failed(const std::exception_ptr& error) override;
   void serve() override;
@@ -73,6 +76,9 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   const bool allow_restart_;
   const std::function<void(WorkerInfo)> on_process_up_;
   const std::function<void(WorkerInfo, ExitStatus)> on_process_down_;
+  const std::function<void(const std::string&)> on_log_;
+  const WorkerSetup setup_;
+  MemoryLimitBy memory_limit_by_ = MemoryLimitBy::nobody;
   std::shared_ptr<ProcessBackend> backend_;
   UvLoop loop_;
   std::shared_ptr<const JobContext> context_;

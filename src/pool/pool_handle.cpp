@@ -80,6 +80,7 @@ void PoolHandle::shrink(std::size_t count) const { get().resize(0, count); }
 void PoolHandle::restart() const { get().restart(); }
 void PoolHandle::maintain() const { get().maintain(); }
 bool PoolHandle::did_start_ok() const { return get().did_start_ok(); }
+MemoryLimitBy PoolHandle::memory_limit_by() const { return get().memory_limit_by(); }
 PoolStats PoolHandle::stats() const { return get().stats(); }
 
 void PoolHandle::terminate_job(Pid pid, int signum) const {

@@ -114,6 +114,13 @@ void Supervisor::start_failed(WorkerId worker, std::error_code error, std::strin
 
 void Supervisor::note_failed_start(const std::exception_ptr& error) {
   if (!replacing_) return;
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& failure) {
+    owner_.log(failure.what());
+  } catch (...) {
+    owner_.log("procpool: a worker could not be started");
+  }
   ++failed_starts_;
   if (alive_.empty() && failed_starts_ >= most_failed_starts) {
     fail(error);
@@ -166,6 +173,7 @@ void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
   if (death.accepted_jobs) restarts_.job_accepted();
   if (death.was_up) failed_startups_ = 0;
   if (!replacing_ || death.expected) return;
+  owner_.log("procpool: worker " + std::to_string(death.pid) + " was lost: " + status.to_string());
   if (!death.was_up && ++failed_startups_ > settings_.processes + spare_startups) {
     fail(death.startup_error
              ? initializer_error(death.startup_error)

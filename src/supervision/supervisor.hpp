@@ -18,6 +18,7 @@
 #include <exception>
 #include <optional>
 #include <set>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -36,6 +37,7 @@ class Supervisor final : public ProcessEvents {
   };
   class Owner {
    public:
+    virtual void log(std::string message) = 0;
     virtual void worker_up(WorkerInfo worker) = 0;
     virtual void worker_down(WorkerInfo worker, ExitStatus status) = 0;
     /// The pool cannot go on.

@@ -8,6 +8,7 @@
 #include "worker/task_context.hpp"
 
 #include <procpool/byte_buffer.hpp>
+#include <procpool/errors.hpp>
 #include <procpool/exception.hpp>
 #include <procpool/process_backend.hpp>
 #include <procpool/task.hpp>
@@ -132,9 +133,28 @@ class WorkerLoop final : private ProgressReporter {
       return ResultKind::items;
     } catch (...) {
       answer.clear();
-      encode_current_exception(answer);
+      encode_failure(answer);
       return ResultKind::exception;
     }
+  }
+
+  /// In a catch block. Where memory is capped, running out of it is the limit's doing.
+  void encode_failure(ByteBuffer& answer) {
+    if (channel_.memory_capped()) {
+      try {
+        throw;
+      } catch (const std::bad_alloc&) {
+        try {
+          throw MemoryLimitExceeded("procpool: the task needed more memory than its worker may have");
+        } catch (...) {
+          encode_current_exception(answer);
+          return;
+        }
+      } catch (...) {
+        // Any other is encoded as it is.
+      }
+    }
+    encode_current_exception(answer);
   }
 
   void report(double fraction, std::string_view note) override {
@@ -145,7 +165,7 @@ class WorkerLoop final : private ProgressReporter {
   }
 
   /// Each item has an outcome of its own: kind (8 bits), length (32 bits), bytes.
-  static void run_chunk(const ClaimedJob& job, TaskInvoker invoke, std::span<const std::byte> prefix,
+  void run_chunk(const ClaimedJob& job, TaskInvoker invoke, std::span<const std::byte> prefix,
                         ByteBuffer& answer) {
     std::span<const std::byte> left = job.arguments;
     for (std::uint32_t i = 0; i < job.items; ++i) {
@@ -162,7 +182,7 @@ class WorkerLoop final : private ProgressReporter {
         invoke(prefix, arguments, answer);
       } catch (...) {
         answer.truncate(begin);
-        encode_current_exception(answer);
+        encode_failure(answer);
         kind = ResultKind::exception;
       }
       length = static_cast<std::uint32_t>(answer.size() - begin);

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -45,6 +46,9 @@ class PROCPOOL_EXPORT JobHandle {
   [[nodiscard]] std::vector<Pid> worker_pids() const;
   [[nodiscard]] JobId job_id() const;
   [[nodiscard]] const std::string& correlation_id() const;
+
+  /// Calls `action` once, on the callback thread, when the job has settled; if it has already, soon.
+  void when_ready(std::function<void()> action) const;
 
   bool cancel() const;
   void terminate(int signum) const;

@@ -23,6 +23,7 @@
 
 namespace procpool {
 struct PoolOptions;
+enum class MemoryLimitBy : unsigned char;
 }
 
 namespace procpool::detail {
@@ -57,6 +58,7 @@ class PoolHandle {
   [[nodiscard]] PROCPOOL_EXPORT bool did_start_ok() const;
   [[nodiscard]] PROCPOOL_EXPORT std::vector<NativeHandle> process_sentinels() const;
   [[nodiscard]] PROCPOOL_EXPORT PoolStats stats() const;
+  [[nodiscard]] PROCPOOL_EXPORT MemoryLimitBy memory_limit_by() const;
   [[nodiscard]] PROCPOOL_EXPORT std::size_t size() const;
   [[nodiscard]] PROCPOOL_EXPORT std::vector<Pid> worker_pids() const;
   PROCPOOL_EXPORT void on_callback_error(std::function<void(std::exception_ptr)> handler) const;
