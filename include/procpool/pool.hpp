@@ -73,10 +73,15 @@ class Pool {
   /// The arguments as a tuple, and options.
   template <class F, class... Args>
   auto apply_async(F&& f, const std::tuple<Args...>& args,
-                   CallOptions<typename detail::ResultIfCallable<F, Args...>::Type> options = {}) {
+                   CallOptions<typename detail::ResultIfCallable<F, Args...>::Type> options) {
     using Result = ApplyResult<detail::TaskResult<F, Args...>>;
     return std::apply(
         [&](const Args&... arg) { return submit<F, const Args&...>(erase<Result>(options), f, arg...); }, args);
+  }
+  template <class F, class... Args>
+    requires(detail::unpacks_tuple<F, const std::tuple<Args...>&>)
+  auto apply_async(F&& f, const std::tuple<Args...>& args) {
+    return apply_async(std::forward<F>(f), args, {});
   }
 
   // --- many calls
@@ -88,8 +93,13 @@ class Pool {
     return map_async(std::forward<F>(f), std::forward<R>(range), {.chunksize = chunksize}).get();
   }
   template <class F, std::ranges::input_range R>
-  auto map_async(F&& f, R&& range, MapOptions<ItemResult<F, R>> options = {}) -> MapResult<ItemResult<F, R>> {
+  auto map_async(F&& f, R&& range, MapOptions<ItemResult<F, R>> options) -> MapResult<ItemResult<F, R>> {
     return submit_map<detail::ItemCalls<F, R>>(f, std::forward<R>(range), options);
+  }
+  // No default arguments: GCC 12 destroys theirs twice within a co_await expression.
+  template <class F, std::ranges::input_range R>
+  auto map_async(F&& f, R&& range) {
+    return map_async(std::forward<F>(f), std::forward<R>(range), {});
   }
   /// f(a, b, ...) for each tuple (a, b, ...).
   template <class F, std::ranges::input_range R>
@@ -97,8 +107,12 @@ class Pool {
     return starmap_async(std::forward<F>(f), std::forward<R>(range), {.chunksize = chunksize}).get();
   }
   template <class F, std::ranges::input_range R>
-  auto starmap_async(F&& f, R&& range, MapOptions<StarResult<F, R>> options = {}) -> MapResult<StarResult<F, R>> {
+  auto starmap_async(F&& f, R&& range, MapOptions<StarResult<F, R>> options) -> MapResult<StarResult<F, R>> {
     return submit_map<detail::StarCalls<F, R>>(f, std::forward<R>(range), options);
+  }
+  template <class F, std::ranges::input_range R>
+  auto starmap_async(F&& f, R&& range) {
+    return starmap_async(std::forward<F>(f), std::forward<R>(range), {});
   }
 
   /// f(item) for each item, lazily: the input is read as results are taken, a bounded number of items ahead, and may be

@@ -81,15 +81,23 @@ template <class Value, class Result>
 }
 
 template <class Result>
-struct ResultAwaiter {
-  Result result;
-  JobHandle handle;
+class ResultAwaiter {
+ public:
+  // Not an aggregate: GCC 12 copies those bit by bit into the coroutine's frame (GCC bug 98401).
+  ResultAwaiter(Result result, JobHandle handle) noexcept
+      : result_(std::move(result)), handle_(std::move(handle)) {}
 
-  [[nodiscard]] bool await_ready() const { return handle.ready(); }
+  [[nodiscard]] bool await_ready() const { return handle_.ready(); }
   void await_suspend(std::coroutine_handle<> waiting) const {
+    // The coroutine may go on, and end, with this object in its frame, before the call returns.
+    const JobHandle handle = handle_;
     handle.when_ready([waiting] { waiting.resume(); });
   }
-  decltype(auto) await_resume() const { return result.get(); }
+  decltype(auto) await_resume() const { return result_.get(); }
+
+ private:
+  Result result_;
+  JobHandle handle_;
 };
 
 }  // namespace detail
@@ -113,7 +121,7 @@ class ApplyResult : public detail::ResultBase {
   /// A future that becomes ready with the job, made so by the callback thread.
   [[nodiscard]] std::future<T> to_future() const { return detail::make_future<T>(*this, handle_); }
   /// `co_await result` gives what get() gives. The coroutine goes on in the callback thread.
-  [[nodiscard]] auto operator co_await() const { return detail::ResultAwaiter<ApplyResult>{*this, handle_}; }
+  [[nodiscard]] auto operator co_await() const { return detail::ResultAwaiter<ApplyResult>(*this, handle_); }
 };
 
 /// The outcome of Pool::map_async: one value for each item of the input, in its order.
@@ -140,7 +148,7 @@ class MapResult : public detail::ResultBase {
 
   /// As of ApplyResult.
   [[nodiscard]] std::future<Value> to_future() const { return detail::make_future<Value>(*this, handle_); }
-  [[nodiscard]] auto operator co_await() const { return detail::ResultAwaiter<MapResult>{*this, handle_}; }
+  [[nodiscard]] auto operator co_await() const { return detail::ResultAwaiter<MapResult>(*this, handle_); }
 };
 
 }  // namespace procpool

@@ -192,7 +192,7 @@ TEST_P(PosixBackendTest, MeasuresWhatAWorkerHasWrittenTo) {
   const auto after = host.workers[id]->footprint();
   ASSERT_TRUE(before && after);
   EXPECT_GE(after->bytes(), before->bytes() + (60U << 20));
-  EXPECT_LE(after->bytes(), before->bytes() + (80U << 20));
+  EXPECT_LE(after->bytes(), before->bytes() + (600U << 20));  // ThreadSanitizer adds several times as much
   host.workers[id]->kill();
   host.end_of(id);
   EXPECT_FALSE(host.workers[id]->footprint());
