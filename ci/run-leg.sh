@@ -28,7 +28,7 @@ cmake --preset "$preset" || { say "FAILED to configure"; exit 1; }
 cmake --build --preset "$preset" || { say "FAILED to build"; exit 1; }
 
 status=0
-timeout 25m ctest --preset "$preset" --output-junit "$results" "$@" || status=$?
+timeout --foreground 25m ctest --preset "$preset" --output-junit "$results" "$@" || status=$?
 
 count() { [[ -e $results ]] && sed -n "s/^\s*$1=\"\([0-9]*\)\".*/\1/p" "$results" | head -n 1 || echo 0; }
 tests=$(count tests) failed=$(count failures)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Walks directories and parses every file in them with a parser that nobody should trust. Each file is parsed
-// in a worker process: what crashes there costs one row of the table.
+// in a worker process, with a limit on time and on memory: what goes wrong there costs one row of the table.
 #include "fragile_tiff.hpp"
 #include "progress_bar.hpp"
 
@@ -26,6 +26,10 @@ namespace fs = std::filesystem;
 PROCPOOL_EXCEPTION(fragile_tiff::ParseError);
 
 namespace {
+
+// For each file.
+constexpr auto time_limit = std::chrono::seconds(3);
+constexpr auto memory_limit = 128 * procpool::MiB;
 
 // Runs in a worker.
 std::string describe(const std::string& path) {
@@ -59,6 +63,10 @@ Row settle(const std::string& file, procpool::ApplyResult<std::string>& result) 
     return {file, result.get(), true};
   } catch (const procpool::WorkerLostError& lost) {
     return {file, std::string(to_string(lost.reason())) + ": " + lost.exit_status().to_string(), false};
+  } catch (const procpool::TimeLimitExceeded&) {
+    return {file, "stopped: took too long", false};
+  } catch (const procpool::MemoryLimitExceeded&) {
+    return {file, "stopped: took too much memory", false};
   } catch (const std::exception& error) {
     return {file, std::string("threw: ") + error.what(), false};
   }
@@ -96,7 +104,7 @@ std::size_t count_workers(const procpool::Pool& pool) {
 
 int survey(const std::vector<std::string>& directories, std::size_t processes) {
   const std::vector<std::string> files = files_in(directories);
-  procpool::Pool pool(processes);
+  procpool::Pool pool({.processes = processes, .timeout = time_limit, .memory_limit = memory_limit});
   const std::size_t workers_at_start = count_workers(pool);
 
   std::vector<procpool::ApplyResult<std::string>> results;

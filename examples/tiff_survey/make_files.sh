@@ -3,7 +3,7 @@
 # Makes the files that are checked in beside it. Needs ImageMagick and libtiff-tools, and only when they change.
 set -euo pipefail
 cd "$(dirname "$0")"
-mkdir -p files/archive hostile hostile-limits
+mkdir -p files/archive hostile
 
 # Good files, written by libtiff.
 convert -seed 1 -size 64x48 gradient:black-white -depth 8 -compress none files/gradient.tif
@@ -32,8 +32,7 @@ printf 'GIF89a, or so it says' >hostile/not-a-tiff.tif
 
 # A strip of PackBits "no operation" codes: the parser never gets past the first one.
 { header 8; word16 7; field 256 3 1 8; field 257 3 1 8; field 258 3 1 8; field 259 3 1 32773; field 273 4 1 98
-  field 277 3 1 1; field 279 4 1 4; word32 0; printf '\x80\x80\x80\x80'; } >hostile-limits/endless-packbits.tif
+  field 277 3 1 1; field 279 4 1 4; word32 0; printf '\x80\x80\x80\x80'; } >hostile/endless-packbits.tif
 # A page whose successor is itself: the parser collects pages until memory ends.
-{ header 8; word16 3; field 256 3 1 16; field 257 3 1 16; field 270 2 90 50; word32 8
-  printf 'a description long enough to be worth some memory every time that the same page comes round again'; } \
-  >hostile-limits/endless-pages.tif
+{ header 8; word16 3; field 256 3 1 16; field 257 3 1 16; field 270 2 8192 50; word32 8
+  head -c 8192 /dev/zero | tr '\0' '~'; } >hostile/endless-pages.tif

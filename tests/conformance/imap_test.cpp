@@ -25,6 +25,22 @@ int refuse_odd(int x) {
   if (x % 2 != 0) throw std::invalid_argument("odd: " + std::to_string(x));
   return x;
 }
+struct Wait {
+  std::string gate;
+  int operator()(int x) const { return tasks::wait_at(gate, x); }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(gate);
+  }
+};
+struct FirstWaits {
+  std::string gate;
+  int operator()(int x) const { return x == 0 ? tasks::wait_at(gate, 0) : x; }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(gate);
+  }
+};
 int crash_at_5(int x) {
   return x == 5 ? tasks::segfault() : x;
 }
@@ -76,11 +92,6 @@ TEST_P(Imap, OfNothingIsNothing) {
 TEST_P(Imap, UnorderedGivesWhatIsDoneFirst) {
   Pool pool = make_pool(2);
   const tasks::Gate gate;
-  struct FirstWaits {
-    std::string gate;
-    int operator()(int x) const { return x == 0 ? tasks::wait_at(gate, 0) : x; }
-    void serialize(auto& archive) { archive(gate); }
-  };
   auto results = pool.imap_unordered(FirstWaits{gate.path()}, std::views::iota(0, 6));
   std::set<int> early;
   for (int i = 0; i < 5; ++i) early.insert(results.next(patience).value());
@@ -93,11 +104,6 @@ TEST_P(Imap, UnorderedGivesWhatIsDoneFirst) {
 TEST_P(Imap, OrderedHoldsBackWhatIsDoneTooEarly) {
   Pool pool = make_pool(2);
   const tasks::Gate gate;
-  struct FirstWaits {
-    std::string gate;
-    int operator()(int x) const { return x == 0 ? tasks::wait_at(gate, 0) : x; }
-    void serialize(auto& archive) { archive(gate); }
-  };
   auto results = pool.imap(FirstWaits{gate.path()}, std::views::iota(0, 6));
   EXPECT_THROW(results.next(std::chrono::milliseconds(20)), TimeoutError);
   gate.open();
@@ -131,11 +137,6 @@ TEST_P(Imap, ReadsAnEndlessInputOnlyABitAhead) {
 TEST_P(Imap, RunsWhatWasReadAheadWhileNobodyTakesResults) {
   Pool pool = make_pool(2);
   const tasks::Gate gate;
-  struct Wait {
-    std::string gate;
-    int operator()(int x) const { return tasks::wait_at(gate, x); }
-    void serialize(auto& archive) { archive(gate); }
-  };
   auto results = pool.imap(Wait{gate.path()}, std::views::iota(0, 10));
   EXPECT_THROW(results.next(Duration::zero()), TimeoutError);
   EXPECT_TRUE(gate.reached(2));
@@ -213,11 +214,6 @@ TEST_P(Imap, ATimeoutLosesNoResult) {
   Pool pool = make_pool(1);
   for (const bool ordered : {true, false}) {
     const tasks::Gate gate;
-    struct Wait {
-      std::string gate;
-      int operator()(int x) const { return tasks::wait_at(gate, x); }
-      void serialize(auto& archive) { archive(gate); }
-    };
     auto results = ordered ? pool.imap(Wait{gate.path()}, std::views::iota(0, 3))
                            : pool.imap_unordered(Wait{gate.path()}, std::views::iota(0, 3));
     EXPECT_THROW(results.next(std::chrono::milliseconds(10)), TimeoutError);
@@ -354,11 +350,6 @@ TEST_P(Imap, OfAPoolThatIsClosedMeanwhileGivesWhatWasSubmittedAndThenTheError) {
 TEST_P(Imap, OfAPoolThatIsTerminatedMeanwhileEnds) {
   Pool pool = make_pool(1);
   const tasks::Gate gate;
-  struct Wait {
-    std::string gate;
-    int operator()(int x) const { return tasks::wait_at(gate, x); }
-    void serialize(auto& archive) { archive(gate); }
-  };
   auto results = pool.imap(Wait{gate.path()}, std::views::iota(0));
   EXPECT_THROW(results.next(Duration::zero()), TimeoutError);
   ASSERT_TRUE(gate.reached(1));

@@ -38,6 +38,17 @@ JobId job_of(int) {
 void note(std::pair<std::string, int> where_and_what) {
   tasks::append_line(where_and_what.first, std::to_string(where_and_what.second));
 }
+struct RefuseThenNote {
+  std::string file;
+  void operator()(int x) const {
+    if (x % 10 == 0) throw std::invalid_argument("tenth");
+    note({file, x});
+  }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(file);
+  }
+};
 std::vector<int> two_of(int x) {
   return {x, -x};
 }
@@ -150,14 +161,6 @@ TEST_P(Map, AFailedItemKeepsNoOtherFromRunning) {
   Pool pool = make_pool();
   const tasks::Gate folder;
   const std::string file = folder.path() + "/notes";
-  struct RefuseThenNote {
-    std::string file;
-    void operator()(int x) const {
-      if (x % 10 == 0) throw std::invalid_argument("tenth");
-      note({file, x});
-    }
-    void serialize(auto& archive) { archive(file); }
-  };
   for (const std::size_t chunksize : {1U, 8U}) {
     std::ofstream(file, std::ios::trunc).flush();
     EXPECT_THROW(pool.map(RefuseThenNote{file}, std::views::iota(0, 50), chunksize), std::invalid_argument);

@@ -3,11 +3,11 @@
 
 #include <cctype>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,9 +22,18 @@ namespace fs = std::filesystem;
 
 constexpr const char* mark_name = "PROCPOOL_TEST_PROCESS";
 
+// Empty if the process or thread that it is about has gone: then reading fails half-way with ESRCH, which a
+// stream would throw.
 std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
+  std::string text;
+  char part[4096];
+  while (file) {
+    const std::size_t count = std::fread(part, 1, sizeof part, file.get());
+    if (count == 0) break;
+    text.append(part, count);
+  }
+  return text;
 }
 
 bool is_number(std::string_view text) {
