@@ -86,12 +86,15 @@ std::uint32_t value_at(const Reader& reader, const Field& field, std::uint32_t i
 }
 
 std::string text_of(const Reader& reader, const Field& field) {
-  std::string text;
-  for (std::uint32_t i = 0; i < field.count; ++i) {
-    const auto c = static_cast<char>(reader.u8(field.where + i));
+  std::string text(field.count,
+                   '\0');  // The bug: as long as the file says, however short the text turns out to be.
+  std::size_t length = 0;
+  while (length < field.count) {
+    const auto c = static_cast<char>(reader.u8(field.where + length));
     if (c == '\0') break;
-    text += c;
+    text[length++] = c;
   }
+  text.resize(length);
   return text;
 }
 

@@ -82,6 +82,10 @@ struct PoolOptions {
   /// Told when a worker process has been started, and when one has ended. On the callback thread.
   std::function<void(WorkerInfo)> on_process_up{};
   std::function<void(WorkerInfo, ExitStatus)> on_process_down{};
+  /// False: the pool has no threads, and the caller drives it: wait for Pool::event_handle() and call
+  /// Pool::handle_result_event(), which also makes the callbacks. A get() or join() drives it as well while it waits. One
+  /// thread may drive at a time; the others wait for it.
+  bool threads = true;
   /// Pool::restart() may be called. Default: it may not.
   bool allow_restart = false;
   /// Run in each worker that ends in good order, as its last act: gets its pid and exit code.

@@ -150,8 +150,14 @@ class Pool {
   /// Kills the worker, and whatever job it runs fails with Terminated. Throws std::invalid_argument if the pid is not that
   /// of a worker of this pool.
   void terminate_job(Pid pid, int signum = SIGTERM) { handle_.terminate_job(pid, signum); }
-  /// Looks after the workers now. They are looked after all the time, so this is for hosts that want to be sure.
+  /// Looks after the workers now: replaces the dead. With PoolOptions::threads that happens all the time by itself.
   void maintain_pool() { handle_.maintain(); }
+  /// Without PoolOptions::threads: serves whatever is due, makes the callbacks, and returns without waiting. Throws
+  /// std::logic_error if the pool has threads.
+  void handle_result_event() { handle_.handle_result_event(); }
+  /// Without PoolOptions::threads: becomes readable when handle_result_event() should be called; time limits and all else
+  /// included. A descriptor on POSIX. It belongs to the pool. Throws std::logic_error if the pool has threads.
+  [[nodiscard]] NativeHandle event_handle() const { return handle_.event_handle(); }
   /// All workers of the pool are there, and the last of them to start did get as far as its first task.
   [[nodiscard]] bool did_start_ok() const { return handle_.did_start_ok(); }
   /// For each worker a native handle that becomes ready when it ends; a descriptor on POSIX. They belong to the pool and are

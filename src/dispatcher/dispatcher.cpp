@@ -208,8 +208,8 @@ void Dispatcher::unit_settled(Submission& submission) {
     if (open_units_-- == settings_.max_queued) fewer_open_.notify_all();
   }
   if (!submission.ready()) return;
-  waiting_.settled(submission);
-  if (Waitable* listener = submission.listener()) waiting_.settled(*listener);
+  waiting_.settled(loop_, submission);
+  if (Waitable* listener = submission.listener()) waiting_.settled(loop_, *listener);
   if (outstanding_.fetch_sub(1, std::memory_order_relaxed) == 1) tell_if_drained();
 }
 
@@ -370,7 +370,8 @@ void Dispatcher::aim() {
 void Dispatcher::arm() {
   bool work_waits = !queue_.empty();
   for (const auto& worker : workers_) work_waits = work_waits || worker->out.size() > 1;
-  const WakeWord::Who who = waiting_.anybody_leads() ? WakeWord::Who::leader : WakeWord::Who::loop;
+  const bool by_bell = waiting_.anybody_leads() && loop_.has_thread();
+  const WakeWord::Who who = by_bell ? WakeWord::Who::leader : WakeWord::Who::loop;
   for (const auto& worker : workers_) {
     if (!worker->out.empty()) worker->channel.arm(who, work_waits);
   }

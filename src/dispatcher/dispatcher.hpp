@@ -4,6 +4,7 @@
 #pragma once
 
 #include "dispatcher/depth.hpp"
+#include "dispatcher/dispatcher_loop.hpp"
 #include "dispatcher/ref.hpp"
 #include "dispatcher/submission.hpp"
 #include "dispatcher/waiting.hpp"
@@ -31,19 +32,7 @@ namespace procpool::detail {
 /// goes back to the front.
 class Dispatcher {
  public:
-  /// What the Dispatcher needs done by the loop's thread. Called with the lock held, on any thread.
-  class Loop {
-   public:
-    /// Call serve() soon.
-    virtual void serve_soon() noexcept = 0;
-    /// Kill the worker; worker_exited() shall follow.
-    virtual void kill(WorkerId worker) noexcept = 0;
-    /// No job is left, and none will come: close() was called. Told once.
-    virtual void drained() noexcept = 0;
-
-   protected:
-    ~Loop() = default;
-  };
+  using Loop = DispatcherLoop;
 
   struct Settings {
     WorkerTerms terms;

@@ -60,7 +60,13 @@ void Waiting::lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
     leader_sleeps_ = true;
     lock.unlock();
     // Who could not have the lock just now left its submission to us.
-    if (!dispatcher.inbox_waits()) bell.wait(time_left(deadline));
+    if (!dispatcher.inbox_waits()) {
+      if (dispatcher.loop_.has_thread()) {
+        bell.wait(time_left(deadline));
+      } else {
+        dispatcher.loop_.drive(time_left(deadline));
+      }
+    }
     lock.lock();
     leader_sleeps_ = false;
     if (bell_ == nullptr) leader_left_bell_.notify_all();
@@ -88,16 +94,18 @@ void Waiting::follow(std::unique_lock<std::mutex>& lock, Waitable& waitable,
   }
 }
 
-void Waiting::settled(Waitable& waitable) noexcept {
+void Waiting::settled(DispatcherLoop& loop, Waitable& waitable) noexcept {
   if (waitable.waiters_.load(std::memory_order_relaxed) == 0) return;
-  if (awaited_ == &waitable) wake_leader();
+  if (awaited_ == &waitable && leader_sleeps_ && bell_ != nullptr) {
+    if (loop.has_thread()) {
+      bell_->ring();
+    } else {
+      loop.serve_soon();
+    }
+  }
   for (Follower* follower : followers_) {
     if (&follower->waitable == &waitable) follower->wake.notify_one();
   }
-}
-
-void Waiting::wake_leader() noexcept {
-  if (leader_sleeps_ && bell_ != nullptr) bell_->ring();
 }
 
 }  // namespace procpool::detail

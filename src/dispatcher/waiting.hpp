@@ -18,6 +18,7 @@
 namespace procpool::detail {
 
 class Dispatcher;
+class DispatcherLoop;
 
 /// One waiting thread, the leader, looks after the workers and sleeps on the pool's bell; the others follow, each on
 /// a condition of its own, until their job is settled or they are to lead. Used with the Dispatcher's lock held.
@@ -30,9 +31,7 @@ class Waiting {
   bool wait(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, Waitable& waitable,
             std::optional<TimePoint> deadline);
   /// Wakes who waits for it; called as it settles.
-  void settled(Waitable& waitable) noexcept;
-  /// Lets the leader look at the workers again.
-  void wake_leader() noexcept;
+  void settled(DispatcherLoop& loop, Waitable& waitable) noexcept;
 
   [[nodiscard]] bool anybody_leads() const noexcept { return awaited_ != nullptr; }
 

@@ -8,7 +8,7 @@ namespace procpool::detail {
 void CallbackQueue::push(std::function<void()> call) {
   const std::lock_guard guard(mutex_);
   calls_.push_back(std::move(call));
-  if (!running_) {
+  if (!running_ && threaded_) {
     if (thread_.joinable()) thread_.join();
     running_ = true;
     finishing_ = false;
@@ -30,6 +30,10 @@ bool CallbackQueue::on_own_thread() const {
 
 bool CallbackQueue::finish(std::optional<TimePoint> deadline) {
   std::unique_lock lock(mutex_);
+  if (!threaded_) {
+    while (!calls_.empty()) call_next(lock);
+    return true;
+  }
   finishing_ = true;
   if (running_ && std::this_thread::get_id() == thread_id_) {
     if (thread_.joinable()) thread_.detach();
@@ -49,21 +53,35 @@ bool CallbackQueue::finish(std::optional<TimePoint> deadline) {
   return true;
 }
 
+void CallbackQueue::do_without_thread() {
+  const std::lock_guard guard(mutex_);
+  threaded_ = false;
+}
+
+void CallbackQueue::call_pending() {
+  std::unique_lock lock(mutex_);
+  while (!calls_.empty()) call_next(lock);
+}
+
+void CallbackQueue::call_next(std::unique_lock<std::mutex>& lock) {
+  std::function<void()> call = std::move(calls_.front());
+  calls_.pop_front();
+  const auto on_error = on_error_;
+  lock.unlock();
+  try {
+    call();
+  } catch (...) {
+    if (on_error) on_error(std::current_exception());
+  }
+  call = nullptr;
+  lock.lock();
+}
+
 void CallbackQueue::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     if (!calls_.empty()) {
-      std::function<void()> call = std::move(calls_.front());
-      calls_.pop_front();
-      const auto on_error = on_error_;
-      lock.unlock();
-      try {
-        call();
-      } catch (...) {
-        if (on_error) on_error(std::current_exception());
-      }
-      call = nullptr;
-      lock.lock();
+      call_next(lock);
     } else if (finishing_) {
       break;
     } else {

@@ -24,6 +24,11 @@ class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
   CallbackQueue(const CallbackQueue&) = delete;
   CallbackQueue& operator=(const CallbackQueue&) = delete;
 
+  /// From now on there is no thread: calls are made by call_pending(). Before the first call.
+  void do_without_thread();
+  /// Makes the calls that wait, on the calling thread.
+  void call_pending();
+
   /// Any thread.
   void push(std::function<void()> call);
   /// Gets what a callback throws.
@@ -35,6 +40,7 @@ class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
 
  private:
   void run();
+  void call_next(std::unique_lock<std::mutex>& lock);
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -44,6 +50,7 @@ class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
   std::thread::id thread_id_;
   bool running_ = false;
   bool finishing_ = false;
+  bool threaded_ = true;
 };
 
 }  // namespace procpool::detail

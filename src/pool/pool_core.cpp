@@ -37,6 +37,7 @@ PoolCore::PoolCore(PoolOptions&& options)
     : processes_(checked_processes(options)),
       terms_(checked_terms(options)),
       host_(current_process_id()),
+      threads_(options.threads),
       allow_restart_(options.allow_restart),
       on_process_up_(std::move(options.on_process_up)),
       on_process_down_(std::move(options.on_process_down)),
@@ -56,6 +57,7 @@ PoolCore::PoolCore(PoolOptions&& options)
         "procpool::init(argc, argv); that has to be the first statement of main()");
   }
   loop_.on_timer([this] { serve(); });
+  if (!threads_) context_->callbacks->do_without_thread();
   backend_->open(setup_, loop_, supervisor_);
   if (setup_.memory_limit) {
     const bool by_kernel = backend_->enforces_memory_limit();
@@ -65,7 +67,12 @@ PoolCore::PoolCore(PoolOptions&& options)
   context_->dispatcher->set_bell(&backend_->bell());
   try {
     start();
-    thread_ = std::thread([this] { run(); });
+    if (threads_) {
+      thread_ = std::thread([this] { run(); });
+    } else {
+      set_timer();
+      loop_.run_once();
+    }
   } catch (...) {
     context_->dispatcher->set_bell(nullptr);
     supervisor_.stop_replacing();
@@ -100,6 +107,10 @@ bool PoolCore::in_own_process() const noexcept { return current_process_id() == 
 void PoolCore::run() {
   set_timer();
   loop_.run();
+  end();
+}
+
+void PoolCore::end() {
   Dispatcher& dispatcher = *context_->dispatcher;
   dispatcher.set_bell(nullptr);
   backend_->close();
@@ -120,7 +131,7 @@ void PoolCore::set_timer() {
   supervisor_.start_due(now);
   if (terminating_.load(std::memory_order_relaxed) && !give_up_) give_up_ = now + longest_end;
   if (give_up_ && now >= *give_up_) {
-    loop_.stop();
+    all_gone();
     return;
   }
   const bool busy = context_->dispatcher->busy();
@@ -174,7 +185,45 @@ void PoolCore::failed(const std::exception_ptr& error) {
   set_timer();
 }
 
-void PoolCore::all_gone() { loop_.stop(); }
+void PoolCore::all_gone() {
+  gone_.store(true, std::memory_order_relaxed);
+  loop_.stop();
+}
+
+// --- without a thread
+
+void PoolCore::drive(Duration longest) {
+  std::unique_lock driving(drive_mutex_);
+  if (gone_.load(std::memory_order_relaxed)) return;
+  loop_.run_once(std::min(longest, Duration(tick)));
+  driving.unlock();
+  context_->callbacks->call_pending();
+}
+
+void PoolCore::handle_result_event() {
+  if (threads_) throw std::logic_error("procpool: handle_result_event() is for pools with PoolOptions::threads = false");
+  {
+    const std::lock_guard driving(drive_mutex_);
+    if (!gone_.load(std::memory_order_relaxed)) {
+      serve();
+      loop_.run_once();
+    }
+  }
+  context_->callbacks->call_pending();
+}
+
+NativeHandle PoolCore::event_handle() const {
+  if (threads_) throw std::logic_error("procpool: event_handle() is for pools with PoolOptions::threads = false");
+  return loop_.poll_handle();
+}
+
+void PoolCore::maintain() {
+  if (threads_) {
+    serve_soon();
+  } else {
+    handle_result_event();
+  }
+}
 
 // --- the pool's life
 
@@ -221,6 +270,14 @@ void PoolCore::terminate() {
 bool PoolCore::join(std::optional<TimePoint> deadline) {
   if (!context_->dispatcher->closed()) {
     throw std::logic_error("procpool: join() of a pool that is open: call close() or terminate() first");
+  }
+  if (!threads_) {
+    while (!gone_.load(std::memory_order_relaxed)) {
+      if (deadline && Clock::now() >= *deadline) return false;
+      drive(tick);
+    }
+    const std::lock_guard driving(drive_mutex_);
+    if (!ended_) end();
   }
   {
     std::unique_lock lock(mutex_);

@@ -45,7 +45,9 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void resize(std::size_t grow, std::size_t shrink);
   /// Throws std::logic_error if that was not allowed.
   void restart();
-  void maintain() { serve_soon(); }
+  void maintain();
+  void handle_result_event();
+  [[nodiscard]] NativeHandle event_handle() const;
   [[nodiscard]] bool did_start_ok() const noexcept { return supervisor_.healthy(); }
   [[nodiscard]] PoolStats stats() const;
   [[nodiscard]] MemoryLimitBy memory_limit_by() const noexcept { return memory_limit_by_; }
@@ -59,6 +61,8 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void serve_soon() noexcept override;
   void kill(WorkerId worker) noexcept override;
   void drained() noexcept override;
+  [[nodiscard]] bool has_thread() const noexcept override { return threads_; }
+  void drive(Duration longest) override;
   void worker_up(WorkerInfo worker) override;
   void log(std::string message) override;
   void worker_down(WorkerInfo worker, ExitStatus status) override;
@@ -68,11 +72,13 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
 
   void start();
   void run();
+  void end();
   void set_timer();
 
   std::atomic<std::size_t> processes_;
   const WorkerTerms terms_;
   const Pid host_;
+  const bool threads_;
   const bool allow_restart_;
   const std::function<void(WorkerInfo)> on_process_up_;
   const std::function<void(WorkerInfo, ExitStatus)> on_process_down_;
@@ -89,9 +95,12 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   std::atomic<bool> terminating_{false};
   std::optional<TimePoint> give_up_;  ///< when to end without waiting for the workers' exits
 
+  std::mutex drive_mutex_;          ///< held by who serves a loop without a thread
+  std::atomic<bool> gone_{false};   ///< there is nothing left to serve
+
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool ended_ = false;  ///< the loop's thread is done
+  bool ended_ = false;  ///< the loop has been served for the last time
   std::thread thread_;
 };
 

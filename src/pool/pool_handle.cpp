@@ -79,6 +79,8 @@ void PoolHandle::grow(std::size_t count) const { get().resize(count, 0); }
 void PoolHandle::shrink(std::size_t count) const { get().resize(0, count); }
 void PoolHandle::restart() const { get().restart(); }
 void PoolHandle::maintain() const { get().maintain(); }
+void PoolHandle::handle_result_event() const { get().handle_result_event(); }
+NativeHandle PoolHandle::event_handle() const { return get().event_handle(); }
 bool PoolHandle::did_start_ok() const { return get().did_start_ok(); }
 MemoryLimitBy PoolHandle::memory_limit_by() const { return get().memory_limit_by(); }
 PoolStats PoolHandle::stats() const { return get().stats(); }

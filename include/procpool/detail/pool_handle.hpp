@@ -55,6 +55,8 @@ class PoolHandle {
   PROCPOOL_EXPORT void restart() const;
   PROCPOOL_EXPORT void terminate_job(Pid pid, int signum) const;
   PROCPOOL_EXPORT void maintain() const;
+  PROCPOOL_EXPORT void handle_result_event() const;
+  [[nodiscard]] PROCPOOL_EXPORT NativeHandle event_handle() const;
   [[nodiscard]] PROCPOOL_EXPORT bool did_start_ok() const;
   [[nodiscard]] PROCPOOL_EXPORT std::vector<NativeHandle> process_sentinels() const;
   [[nodiscard]] PROCPOOL_EXPORT PoolStats stats() const;

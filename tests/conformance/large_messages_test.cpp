@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+// Messages of every size, up to those much longer than what a worker shares with the host.
+#include "conformance/pool_test.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+namespace procpool::testing {
+namespace {
+
+constexpr std::size_t kib = 1024;
+constexpr std::size_t mib = 1024 * kib;
+
+class LargeMessages : public PoolTest {};
+PROCPOOL_ON_ALL_BACKENDS(LargeMessages);
+
+std::size_t size_of(const std::vector<std::uint8_t>& bytes) {
+  return bytes.size();
+}
+int crash_on(std::vector<std::uint8_t>) {
+  return tasks::segfault();
+}
+void throw_bytes(std::size_t size) {
+  throw std::runtime_error(std::string(size, 'x'));
+}
+
+// What surrounds the bytes of a vector in a message is less than this.
+constexpr std::size_t overhead = 64;
+
+TEST_P(LargeMessages, EverySizeArrivesWholeBothWays) {
+  Pool pool = make_pool(2);
+  std::vector<std::size_t> sizes{0, 1, 8 * mib};
+  for (const std::size_t limit : {std::size_t{32}, 512 * kib, mib}) {
+    // The bytes' own length stands before them: so the message, too, has each length around the limit.
+    for (std::size_t size = limit - 18; size <= limit + 2; ++size) sizes.push_back(size);
+  }
+  for (const std::size_t size : sizes) {
+    const auto bytes = tasks::bytes(size, static_cast<std::uint32_t>(size));
+    ASSERT_EQ(pool.apply(tasks::echo_bytes, bytes), bytes) << size;
+  }
+}
+
+TEST_P(LargeMessages, SixtyFourMebibytesArriveWholeBothWays) {
+  Pool pool = make_pool(1);
+  const auto bytes = tasks::bytes(64 * mib, 64);
+  EXPECT_EQ(pool.apply(tasks::echo_bytes, bytes), bytes);
+}
+
+TEST_P(LargeMessages, ALongArgumentMayHaveAShortResultAndTheOtherWayRound) {
+  Pool pool = make_pool(1);
+  for (const std::size_t size : {3 * mib, 512 * kib, 20 * kib, 5 * mib + 1}) {
+    EXPECT_EQ(pool.apply(size_of, tasks::bytes(size, 1)), size);
+    EXPECT_EQ(pool.apply(tasks::bytes, size, 7U), tasks::bytes(size, 7));
+  }
+}
+
+TEST_P(LargeMessages, LongAndShortOnesMayMix) {
+  Pool pool = make_pool(2);
+  std::vector<ApplyResult<std::vector<std::uint8_t>>> handles;
+  std::vector<std::size_t> sizes;
+  for (std::size_t i = 0; i < 120; ++i) {
+    // 3 bytes, some that fill much of the ring, some that have to be streamed.
+    sizes.push_back(i % 4 == 0 ? 3 : i % 4 == 1 ? 300 * kib + i : i % 4 == 2 ? 2 * mib + i : 100 * i);
+    handles.push_back(pool.apply_async(tasks::echo_bytes, tasks::bytes(sizes[i], static_cast<std::uint32_t>(i))));
+  }
+  for (std::size_t i = 0; i < handles.size(); ++i) {
+    ASSERT_EQ(handles[i].get(patience), tasks::bytes(sizes[i], static_cast<std::uint32_t>(i))) << i;
+  }
+}
+
+TEST_P(LargeMessages, SeveralThreadsMaySendManyAtOnce) {
+  Pool pool = make_pool(2);
+  std::atomic<int> right{0};
+  std::vector<std::thread> threads;
+  for (std::uint32_t thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (std::uint32_t i = 0; i < 6; ++i) {
+        const auto bytes = tasks::bytes(3 * mib + thread * 1000 + i, thread * 100 + i);
+        if (pool.apply(tasks::echo_bytes, bytes) == bytes) ++right;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 4 * 6);
+}
+
+TEST_P(LargeMessages, MapsOfLongItemsComeBackInOrder) {
+  Pool pool = make_pool(2);
+  std::vector<std::vector<std::uint8_t>> items;
+  for (std::uint32_t i = 0; i < 12; ++i) items.push_back(tasks::bytes(900 * kib + i, i));
+  EXPECT_EQ(pool.map(tasks::echo_bytes, items), items);
+  EXPECT_EQ(pool.map(tasks::echo_bytes, items, 5), items);
+}
+
+TEST_P(LargeMessages, AnArgumentThatIsTooLongIsRefusedAtTheCall) {
+  PoolOptions with = options(1);
+  with.max_message_size = 1 * MiB;
+  Pool pool(std::move(with));
+  EXPECT_EQ(pool.apply(size_of, tasks::bytes(mib - overhead, 1)), mib - overhead);
+  const auto long_bytes = tasks::bytes(mib + 1, 1);
+  EXPECT_THROW(pool.apply_async(size_of, long_bytes), SerializationError);
+  EXPECT_THROW(pool.apply_async(size_of, std::tuple{long_bytes}), SerializationError);
+  const std::vector<std::vector<std::uint8_t>> items{tasks::bytes(10, 1), long_bytes};
+  EXPECT_THROW(pool.map_async(size_of, items), SerializationError);
+  EXPECT_EQ(pool.apply(tasks::add, 1, 2), 3);
+}
+
+TEST_P(LargeMessages, AChunkThatIsTooLongIsRefusedAtTheCall) {
+  PoolOptions with = options(1);
+  with.max_message_size = 1 * MiB;
+  Pool pool(std::move(with));
+  const std::vector<std::vector<std::uint8_t>> items(8, tasks::bytes(300 * kib, 1));
+  EXPECT_EQ(pool.map(size_of, items, 3), std::vector<std::size_t>(8, 300 * kib));
+  EXPECT_THROW(pool.map_async(size_of, items, {.chunksize = 4}), SerializationError);
+}
+
+TEST_P(LargeMessages, AResultThatIsTooLongIsAnErrorOfItsJobAlone) {
+  PoolOptions with = options(1);
+  with.max_message_size = 1 * MiB;
+  Pool pool(std::move(with));
+  const std::vector<Pid> workers = pool.worker_pids();
+  const auto handle = pool.apply_async(tasks::bytes, mib + 1, 1U);
+  EXPECT_THROW(handle.get(patience), SerializationError);
+  EXPECT_EQ(pool.apply(tasks::bytes, mib - overhead, 1U).size(), mib - overhead);
+  EXPECT_EQ(pool.worker_pids(), workers);
+}
+
+TEST_P(LargeMessages, AnExceptionWhoseTextIsTooLongIsStillAnErrorOfItsJob) {
+  PoolOptions with = options(1);
+  with.max_message_size = 1 * MiB;
+  Pool pool(std::move(with));
+  const std::vector<Pid> workers = pool.worker_pids();
+  EXPECT_ANY_THROW(pool.apply(throw_bytes, 3 * mib));
+  EXPECT_EQ(pool.apply(tasks::add, 1, 2), 3);
+  EXPECT_EQ(pool.worker_pids(), workers);
+}
+
+TEST_P(LargeMessages, AResultOfAChunkThatIsTooLongIsAnErrorOfThatChunk) {
+  PoolOptions with = options(1);
+  with.max_message_size = 1 * MiB;
+  Pool pool(std::move(with));
+  const std::vector<std::size_t> sizes(8, 300 * kib);
+  const auto make = [](std::size_t size) { return tasks::bytes(size, 1); };
+  EXPECT_THROW(pool.map(make, sizes, 4), SerializationError);
+  EXPECT_EQ(pool.map(make, sizes, 2).size(), 8U);
+}
+
+TEST_P(LargeMessages, OneThatWaitedBehindACrashArrivesAtTheNewWorker) {
+  Pool pool = make_pool(1);
+  for (int round = 0; round < 3; ++round) {
+    const auto crash = pool.apply_async(tasks::segfault);
+    const auto bytes = tasks::bytes(5 * mib, 5);
+    const auto behind = pool.apply_async(tasks::echo_bytes, bytes);
+    EXPECT_THROW(crash.get(patience), WorkerLostError);
+    EXPECT_EQ(behind.get(patience), bytes);
+  }
+}
+
+TEST_P(LargeMessages, OneWhoseTaskCrashesIsLostAlone) {
+  Pool pool = make_pool(1);
+  const auto bytes = tasks::bytes(5 * mib, 5);
+  const auto crash = pool.apply_async(crash_on, bytes);
+  const auto behind = pool.apply_async(tasks::echo_bytes, bytes);
+  EXPECT_THROW(crash.get(patience), WorkerLostError);
+  EXPECT_EQ(behind.get(patience), bytes);
+}
+
+TEST_P(LargeMessages, OneOnItsWayToABusyWorkerKeepsNobodyFromTerminating) {
+  Pool pool = make_pool(1);
+  const tasks::Gate gate;
+  const auto busy = pool.apply_async(tasks::wait_at, gate.path(), 1);
+  ASSERT_TRUE(gate.reached());
+  const auto stuck = pool.apply_async(tasks::echo_bytes, tasks::bytes(8 * mib, 1));
+  EXPECT_FALSE(stuck.wait(std::chrono::milliseconds(20)));
+  pool.terminate();
+  EXPECT_TRUE(pool.join(patience));
+  EXPECT_THROW(stuck.get(), Terminated);
+}
+
+}  // namespace
+}  // namespace procpool::testing
