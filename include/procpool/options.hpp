@@ -7,6 +7,7 @@
 #include <procpool/export.hpp>
 #include <procpool/memory_size.hpp>
 #include <procpool/process_backend.hpp>
+#include <procpool/semaphore.hpp>
 #include <procpool/task.hpp>
 #include <procpool/types.hpp>
 
@@ -60,6 +61,51 @@ struct WorkerInfo {
   Pid pid = 0;
 };
 
+/// A job, for hooks.
+struct JobInfo {
+  JobId id = 0;
+  Pid pid = 0;  ///< the worker's; 0 if none has begun with it
+  std::string correlation_id;
+};
+
+/// Which exceptions a callback is expected to let out.
+class ExceptionTypes {
+ public:
+  ExceptionTypes() = default;
+  template <class... E>
+  [[nodiscard]] static ExceptionTypes of() {
+    ExceptionTypes types;
+    (types.matches_.push_back(&is<E>), ...);
+    return types;
+  }
+  [[nodiscard]] bool contains(const std::exception_ptr& error) const {
+    for (const auto match : matches_) {
+      if (match(error)) return true;
+    }
+    return false;
+  }
+
+ private:
+  template <class E>
+  static bool is(const std::exception_ptr& error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const E&) {
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }
+
+  std::vector<bool (*)(const std::exception_ptr&)> matches_;
+};
+
+/// `.callbacks_propagate = procpool::propagate<MyError>()`
+template <class... E>
+[[nodiscard]] ExceptionTypes propagate() {
+  return ExceptionTypes::of<E...>();
+}
+
 /// For Pool's constructor, which throws std::invalid_argument naming the field if one makes no sense.
 struct PoolOptions {
   /// How many workers. Default: cpu_count().
@@ -74,6 +120,9 @@ struct PoolOptions {
   std::optional<Duration> timeout{};
   /// The soft time limit: the task is asked to stop; see this_task.hpp. Not above `timeout`. Default: none.
   std::optional<Duration> soft_timeout{};
+  /// A job whose worker has to be killed settles at the latest after this, even if the system has not said by then that the
+  /// process is gone; as a rule a loss is told within a millisecond. Default: 10 s.
+  std::optional<Duration> lost_worker_timeout{};
   /// How many workers may be lost and replaced within `max_restart_freq` without any job being accepted in between.
   /// Above it every open job and every later call fails with RestartFreqExceeded. Default: 100 for each worker.
   std::optional<std::size_t> max_restarts{};
@@ -82,12 +131,22 @@ struct PoolOptions {
   /// Told when a worker process has been started, and when one has ended. On the callback thread.
   std::function<void(WorkerInfo)> on_process_up{};
   std::function<void(WorkerInfo, ExitStatus)> on_process_down{};
+  /// Told when a worker has begun with a job that has limits, and when such a job has ended. On the callback thread.
+  std::function<void(JobInfo, std::optional<Duration> soft, std::optional<Duration> hard)> on_timeout_set{};
+  std::function<void(JobInfo)> on_timeout_cancel{};
   /// False: the pool has no threads, and the caller drives it: wait for Pool::event_handle() and call
   /// Pool::handle_result_event(), which also makes the callbacks. A get() or join() drives it as well while it waits. One
   /// thread may drive at a time; the others wait for it.
   bool threads = true;
+  /// Each apply_async takes a slot of this, and gives it back when it has settled: a call waits while none is free, unless
+  /// it says waitforslot = false. Default: with `putlocks` one slot for each worker, else none are taken.
+  std::shared_ptr<Semaphore> semaphore{};
+  bool putlocks = false;
   /// Pool::restart() may be called. Default: it may not.
   bool allow_restart = false;
+  /// A worker that takes a job waits for the host's word before it begins: an accept_callback that throws refuses the job,
+  /// which fails with Terminated, and a job that was cancelled meanwhile never runs. Costs a round trip for each job.
+  bool synack = false;
   /// Run in each worker that ends in good order, as its last act: gets its pid and exit code.
   ExitTask on_process_exit{};
   /// Default: Backend::fork, or what the platform's documentation says.
@@ -95,6 +154,8 @@ struct PoolOptions {
   /// A worker that occupies more than this after a task, above what it was born with, ends, and another takes its place;
   /// the result is kept. Looked at after each task, which costs some 20 us. Default: no limit.
   std::optional<MemorySize> max_memory_per_child{};
+  /// False: time limits are not to be used; giving one to the pool or to a job is then an error. Default: they may be.
+  bool enable_timeouts = true;
   /// A cap on the memory of a worker while it runs a task, above what it was born with. Where the kernel enforces it (Linux:
   /// RLIMIT_DATA) an allocation fails; elsewhere the worker is measured every few milliseconds and killed. Either way the
   /// job fails with MemoryLimitExceeded. Pool::memory_limit_by() tells which. Default: none.
@@ -110,6 +171,10 @@ struct PoolOptions {
   std::string working_directory{};
   /// Told in words of workers that are lost and starts that fail. On the callback thread.
   std::function<void(const std::string& message)> on_log{};
+  /// With `synack`: told of the word that a worker is given. On the callback thread.
+  std::function<void(JobInfo, bool accepted)> send_ack{};
+  /// Told when a job has settled, before its callbacks. On the callback thread.
+  std::function<void(JobInfo)> on_job_ready{};
   /// The longest message: the arguments of one call (or chunk), or its results, encoded. Longer ones are a
   /// SerializationError. Default: 512 MiB; at most 2 GiB.
   std::optional<MemorySize> max_message_size{};
@@ -129,9 +194,16 @@ struct CallOptions {
   std::function<void(Pid pid, TimePoint accepted)> accept_callback{};
   /// Told when a limit has passed while the task ran: which one, and how long it was.
   std::function<void(bool soft, Duration limit)> timeout_callback{};
+  /// With PoolOptions::semaphore or putlocks: wait for a free slot; false: take none.
+  bool waitforslot = true;
   /// In place of the pool's. Not 0; soft not above hard.
   std::optional<Duration> soft_timeout{};
   std::optional<Duration> timeout{};
+  /// In place of PoolOptions::lost_worker_timeout.
+  std::optional<Duration> lost_worker_timeout{};
+  /// What the callbacks may throw. Everything they throw reaches Pool::on_callback_error; what is not named here is logged
+  /// as well.
+  ExceptionTypes callbacks_propagate{};
   /// Whatever the caller wants to find again in the handle.
   std::string correlation_id{};
   /// Told what the task says with this_task::report_progress().
@@ -158,6 +230,8 @@ struct MapOptions {
   /// In place of the pool's, for each item, or for each chunk if there is a chunksize. Not 0; soft not above hard.
   std::optional<Duration> soft_timeout{};
   std::optional<Duration> timeout{};
+  std::optional<Duration> lost_worker_timeout{};
+  ExceptionTypes callbacks_propagate{};
   std::string correlation_id{};
   /// Told what the tasks say with this_task::report_progress().
   std::function<void(double fraction, const std::string& note)> progress_callback{};

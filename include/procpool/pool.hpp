@@ -219,9 +219,11 @@ class Pool {
   template <class Result, class Options>
   static std::unique_ptr<detail::JobOptions> erase(Options& options) {
     const bool used = options.callback || options.error_callback || options.accept_callback ||
-                      options.timeout_callback || options.progress_callback || options.soft_timeout || options.timeout ||
+                      options.timeout_callback || options.progress_callback || options.soft_timeout || options.timeout || options.lost_worker_timeout ||
                       !options.correlation_id.empty();
-    if (!used) return nullptr;
+    bool wait_for_slot = true;
+    if constexpr (requires { options.waitforslot; }) wait_for_slot = options.waitforslot;
+    if (!used && wait_for_slot) return nullptr;
     auto erased = std::make_unique<detail::JobOptions>();
     if (options.callback) {
       erased->on_success = detail::value_callback<Result>(std::move(options.callback), options.error_callback);
@@ -232,6 +234,11 @@ class Pool {
     erased->on_progress = std::move(options.progress_callback);
     erased->soft_timeout = options.soft_timeout;
     erased->timeout = options.timeout;
+    erased->lost_worker_timeout = options.lost_worker_timeout;
+    erased->wait_for_slot = wait_for_slot;
+    erased->expects = [types = std::move(options.callbacks_propagate)](const std::exception_ptr& error) {
+      return types.contains(error);
+    };
     erased->correlation_id = std::move(options.correlation_id);
     return erased;
   }

@@ -14,6 +14,7 @@
 #include <procpool/process_backend.hpp>
 #include <procpool/result.hpp>
 #include <procpool/result_iterator.hpp>
+#include <procpool/semaphore.hpp>
 #include <procpool/stats.hpp>
 #include <procpool/task.hpp>
 #include <procpool/this_task.hpp>

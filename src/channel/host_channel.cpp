@@ -65,6 +65,7 @@ void HostChannel::stage(const Message& message) {
   descriptor.kind = message.kind;
   std::uint8_t flags = message.chunk ? message_flag::chunk : std::uint8_t{0};
   if (message.announce) flags |= message_flag::announce;
+  if (message.ask) flags |= message_flag::ask;
   if (limits) flags |= message_flag::limits;
 
   extent.begin = job_bytes_end_;
@@ -243,6 +244,11 @@ std::optional<HostChannel::Running> HostChannel::running(TimePoint published, Ti
   const TimePoint started{Duration(control().started_at.load(std::memory_order_acquire))};
   if (control().current.load(std::memory_order_acquire) != id) return std::nullopt;
   return Running{id, std::clamp(started, std::min(published, now), now)};
+}
+
+void HostChannel::acknowledge(JobId job, bool go) noexcept {
+  control().acknowledged.store(job << 1 | (go ? 0 : 1), std::memory_order_seq_cst);
+  wake(WorkerSleep::for_word);
 }
 
 void HostChannel::set_soft_due(JobId job) noexcept {

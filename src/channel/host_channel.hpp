@@ -24,6 +24,7 @@ struct Message {
   MessageKind kind = MessageKind::task;
   bool chunk = false;
   bool announce = false;
+  bool ask = false;  ///< the worker waits for acknowledge() before it begins
   std::uint32_t items = 1;
   Duration soft_limit{0};  ///< 0: none
   Duration hard_limit{0};
@@ -117,6 +118,8 @@ class HostChannel {
   /// Takes note of the signals so far; call before looking at what they may be about.
   void note_signals() noexcept;
 
+  /// The host's word on a job that asks.
+  void acknowledge(JobId job, bool go) noexcept;
   void set_soft_due(JobId job) noexcept;
 
   /// How the worker broke the rules, or nullptr.

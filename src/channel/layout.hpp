@@ -36,6 +36,7 @@ inline constexpr std::uint8_t streamed = 2;  ///< the bytes follow through the b
 inline constexpr std::uint8_t announce = 4;  ///< job: the worker rings as it starts
 inline constexpr std::uint8_t chunk = 8;     ///< several items, each with a length before it
 inline constexpr std::uint8_t limits = 16;   ///< job: begins with its soft and hard limit (2 x 64 bits, ns)
+inline constexpr std::uint8_t ask = 64;      ///< job: the worker waits for the host's word (`acknowledged`)
 inline constexpr std::uint8_t last = 32;     ///< result: the worker ends now, of its own accord
 }  // namespace message_flag
 
@@ -60,6 +61,7 @@ enum class ResultKind : std::uint8_t {
   value,      ///< the encoded result
   exception,  ///< the encoded exception
   items,      ///< of a chunk: for each item its kind (8 bits), length (32 bits) and bytes
+  refused,    ///< the host did not let the job begin
   progress,   ///< of a job that still runs: fraction (double) and a note
 };
 
@@ -80,7 +82,7 @@ struct ResultDescriptor {
 static_assert(sizeof(ResultDescriptor) == 64);
 
 /// Why a worker sleeps, in `worker_sleeps`.
-enum class WorkerSleep : std::uint32_t { awake, for_jobs, for_job_bytes, for_result_space };
+enum class WorkerSleep : std::uint32_t { awake, for_jobs, for_job_bytes, for_result_space, for_word };
 
 struct ControlBlock {
   // Host and worker, by compare-exchange: see Claim.
@@ -106,7 +108,7 @@ struct ControlBlock {
   std::atomic<std::uint32_t> results_read;
   std::atomic<std::uint64_t> result_bytes_read;
   std::atomic<std::uint64_t> job_bytes_tail;  ///< of a streamed job: written so far
-  std::atomic<std::uint64_t> acknowledged;    ///< the job that the worker may run, where it has to ask first
+  std::atomic<std::uint64_t> acknowledged;    ///< for a job that asks: its id times 2, plus 1 if it is refused
   // Set before the worker starts.
   std::uint64_t max_message;
   std::uint64_t max_tasks;      ///< the worker ends after so many; 0: no limit

@@ -52,7 +52,7 @@ bool WorkerChannel::try_claim(ClaimedJob& job) {
   control.started_at.store(job.started.time_since_epoch().count(), std::memory_order_relaxed);
   control.current.store(job.id, std::memory_order_release);
   if ((descriptor.flags & message_flag::announce) != 0) signal_host();
-  if (!read_arguments(descriptor, job)) {
+  if (!read_arguments(descriptor, job) || !ask_for_word(descriptor, job)) {
     stopped_ = true;
     return false;
   }
@@ -85,6 +85,18 @@ bool WorkerChannel::read_arguments(const JobDescriptor& descriptor, ClaimedJob& 
   const std::size_t prefix = job.out_of_memory ? 0 : descriptor.prefix_length;
   job.prefix = all.first(prefix);
   job.arguments = all.subspan(prefix);
+  return true;
+}
+
+/// Waits for the host's word, if the job asks for it; false if the host is gone.
+bool WorkerChannel::ask_for_word(const JobDescriptor& descriptor, ClaimedJob& job) {
+  job.refused = false;
+  if ((descriptor.flags & message_flag::ask) == 0) return true;
+  asked_for_ = job.id;
+  if (!wait_until_ready(WorkerSleep::for_word)) return false;
+  job.refused = (memory_->control.acknowledged.load(std::memory_order_acquire) & 1) != 0;
+  job.started = Clock::now();
+  memory_->control.started_at.store(job.started.time_since_epoch().count(), std::memory_order_release);
   return true;
 }
 
@@ -182,6 +194,8 @@ bool WorkerChannel::ready(WorkerSleep reason) const noexcept {
                  control.result_bytes_read.load(std::memory_order_seq_cst) <=
              byte_ring_size;
     }
+    case WorkerSleep::for_word:
+      return control.acknowledged.load(std::memory_order_seq_cst) >> 1 == asked_for_;
     case WorkerSleep::awake:
       break;
   }

@@ -28,6 +28,7 @@ struct ClaimedJob {
   TimePoint started;
   std::span<const std::byte> prefix;
   std::span<const std::byte> arguments;
+  bool refused = false;        ///< the host does not want it any more
   bool out_of_memory = false;  ///< there was no room for the arguments; the spans are empty
 };
 
@@ -76,6 +77,7 @@ class WorkerChannel {
   [[nodiscard]] bool has_work() const noexcept;
   bool try_claim(ClaimedJob& job);
   bool read_arguments(const JobDescriptor& descriptor, ClaimedJob& job);
+  bool ask_for_word(const JobDescriptor& descriptor, ClaimedJob& job);
   bool read_stream(const JobDescriptor& descriptor);
   bool wait_for_room(std::size_t length);
   bool write_stream(std::span<const std::byte> bytes);
@@ -95,6 +97,7 @@ class WorkerChannel {
   std::uint64_t result_bytes_end_ = 0;
   std::uint64_t stream_position_ = 0;  ///< of the job being read
   std::size_t room_wanted_ = 0;
+  JobId asked_for_ = 0;
   std::unique_ptr<std::byte[]> stream_buffer_;
   std::uint32_t images_seen_ = 0;
   std::size_t image_bytes_seen_ = 0;

@@ -12,6 +12,11 @@ bool Dispatcher::cancel(Submission& submission, const std::exception_ptr& error)
   std::unique_lock lock(mutex_);
   take_in();
   withdraw(submission);
+  if (submission.units() == 1 && fail_asking(submission, error)) {
+    pass();
+    finish_turn(lock);
+    return true;
+  }
   std::uint32_t waiting = 0;
   for (const Queued& queued : queue_) {
     if (queued.submission.get() == &submission) waiting += queued.end - queued.first;
@@ -58,6 +63,33 @@ bool Dispatcher::terminate_worker(Pid pid, int signum) {
   }
   finish_turn(lock);
   return ours;
+}
+
+void Dispatcher::acknowledge(const Submission& submission, std::uint32_t unit, bool go) {
+  std::unique_lock lock(mutex_);
+  for (const auto& worker : workers_) {
+    if (worker->out.empty()) continue;
+    InFlight& front = worker->out.front();
+    if (front.submission.get() != &submission || front.unit != unit || !front.asks) continue;
+    front.asks = false;
+    worker->channel.acknowledge(submission.first_id() + unit, go && !submission.settled(unit));
+  }
+  finish_turn(lock);
+}
+
+/// Settles a single job whose worker asks and has no answer yet; false if there is none.
+bool Dispatcher::fail_asking(Submission& submission, const std::exception_ptr& error) {
+  for (const auto& worker : workers_) {
+    if (worker->out.empty()) continue;
+    InFlight& front = worker->out.front();
+    if (front.submission.get() != &submission || !front.asks) continue;
+    front.asks = false;
+    const std::uint32_t unit = front.unit;
+    worker->channel.acknowledge(submission.first_id() + unit, false);
+    fail_unit(submission, unit, error, 0);
+    return true;
+  }
+  return false;
 }
 
 /// Takes back from the workers whatever units of it they have not begun with.

@@ -276,10 +276,10 @@ bool Dispatcher::stage_next(Worker& worker, TimePoint now) {
     --queued_units_;
     const std::uint32_t unit = queued.first++;
     if (queued.first == queued.end) {
-      worker.out.push_back({std::move(queued.submission), unit, message.announce, false, now});
+      worker.out.push_back({std::move(queued.submission), unit, message.announce, message.ask, false, now});
       queue_.pop_front();
     } else {
-      worker.out.push_back({queued.submission, unit, message.announce, false, now});
+      worker.out.push_back({queued.submission, unit, message.announce, message.ask, false, now});
     }
     return true;
   }
@@ -455,7 +455,7 @@ void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
     for (Message greeting : greetings) {
       greeting.id = no_job;
       worker->channel.stage(greeting);
-      worker->out.push_back({{}, 0, false, false, Clock::now()});
+      worker->out.push_back({{}, 0, false, false, false, Clock::now()});
       ++worker->greetings;
     }
     worker->channel.commit();
@@ -505,6 +505,7 @@ void Dispatcher::retire(Worker& worker) {
 void Dispatcher::condemn(Worker& worker, Condemnation why) {
   if (worker.condemned != Condemnation::none) return;
   worker.condemned = why;
+  worker.condemned_at = Clock::now();
   if (worker.channel.violation() == nullptr) {
     put_back(worker, worker.channel.take_back(worker.out.size()));
     worker.channel.hold(true);

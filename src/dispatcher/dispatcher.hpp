@@ -58,6 +58,8 @@ class Dispatcher {
   void terminate(Submission& submission, int signum, const std::exception_ptr& error);
   /// Settles it with `error` at once; what runs goes on for nothing.
   void discard(Submission& submission, const std::exception_ptr& error);
+  /// The word on a unit whose worker asks for it. If it has settled meanwhile, the worker is told not to begin.
+  void acknowledge(const Submission& submission, std::uint32_t unit, bool go);
   /// Kills the worker with what it runs; false if there is no such worker.
   bool terminate_worker(Pid pid, int signum);
 
@@ -155,6 +157,8 @@ class Dispatcher {
   [[nodiscard]] bool enforce_hard_limit(Worker& worker, Duration limit);
   void expect_deadline(TimePoint deadline);
   void watch_memory(Worker& worker);
+  [[nodiscard]] std::optional<TimePoint> watch_condemned(Worker& worker, TimePoint now);
+  bool fail_asking(Submission& submission, const std::exception_ptr& error);
   void withdraw(Submission& submission);
   void fail_queued(Submission& submission, const std::exception_ptr& error);
   [[nodiscard]] bool hold_if_running(Worker& worker);

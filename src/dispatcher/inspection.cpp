@@ -2,6 +2,9 @@
 // The part of the Dispatcher that answers questions.
 #include "dispatcher/dispatcher.hpp"
 
+#include <algorithm>
+#include <cstdint>
+
 namespace procpool::detail {
 
 std::vector<Pid> Dispatcher::worker_pids() const {
@@ -17,8 +20,13 @@ std::vector<Pid> Dispatcher::running_on(const Submission& submission) const {
   const std::lock_guard guard(mutex_);
   std::vector<Pid> pids;
   for (const auto& worker : workers_) {
-    if (worker->out.empty() || worker->out.front().submission.get() != &submission) continue;
-    if (worker->channel.unclaimed() < worker->out.size()) pids.push_back(worker->pid);
+    // Claimed are the one that runs and, before it, those whose answers nobody has fetched yet.
+    const std::uint32_t claimed = worker->out.size() - std::min(worker->out.size(), worker->channel.unclaimed());
+    for (std::uint32_t i = 0; i < claimed; ++i) {
+      if (worker->out.at(i).submission.get() != &submission) continue;
+      pids.push_back(worker->pid);
+      break;
+    }
   }
   return pids;
 }

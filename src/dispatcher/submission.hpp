@@ -60,8 +60,8 @@ class Submission : public Waitable {
   Submission& operator=(const Submission&) = delete;
 
   /// Any thread.
-  void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-  void release() noexcept {
+  void retain() const noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release() const noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
@@ -74,6 +74,8 @@ class Submission : public Waitable {
   /// The unit has settled already, so it need not be sent.
   [[nodiscard]] virtual bool settled(std::uint32_t unit) const noexcept = 0;
   [[nodiscard]] virtual Limits limits() const noexcept = 0;
+  /// How long to wait for the end of a worker that is being killed.
+  [[nodiscard]] virtual Duration lost_worker_timeout() const noexcept = 0;
   /// A limit of the unit has passed while it ran. The hard one is told when the kill is under way.
   virtual void limit_passed(std::uint32_t unit, bool soft) = 0;
   /// The worker began with the unit. Told only where Message::announce was set.
@@ -93,7 +95,7 @@ class Submission : public Waitable {
 
  private:
   friend class Dispatcher;
-  std::atomic<std::uint32_t> references_{1};
+  mutable std::atomic<std::uint32_t> references_{1};
   std::uint32_t units_;
   JobId first_id_ = 0;
 };

@@ -37,14 +37,16 @@ std::optional<TimePoint> Dispatcher::watch_limits() {
 }
 
 std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now) {
-  if (worker.out.empty() || !worker.out.front().submission || worker.condemned != Condemnation::none) {
-    return std::nullopt;
-  }
+  if (worker.out.empty() || !worker.out.front().submission) return std::nullopt;
+  if (worker.condemned != Condemnation::none) return watch_condemned(worker, now);
   InFlight& front = worker.out.front();
   const Limits limits = front.submission->limits();
   if (!limits.any()) return std::nullopt;
   const auto running = worker.channel.running(front.published, now);
-  if (!running || running->id != front.submission->first_id() + front.unit) return now + nearer(limits);
+  // The clock starts when the task does: not before it has got the word, if it asks for that.
+  if (front.asks || !running || running->id != front.submission->first_id() + front.unit) {
+    return now + nearer(limits);
+  }
 
   std::optional<TimePoint> next;
   if (limits.hard.count() != 0) {
@@ -63,6 +65,17 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
     next = next ? std::min(*next, soft) : soft;
   }
   return next;
+}
+
+/// A killed worker whose end nobody tells of does not keep its job open for ever.
+std::optional<TimePoint> Dispatcher::watch_condemned(Worker& worker, TimePoint now) {
+  const InFlight& front = worker.out.front();
+  if (front.submission->settled(front.unit)) return std::nullopt;
+  const TimePoint give_up = worker.condemned_at + front.submission->lost_worker_timeout();
+  if (now < give_up) return give_up;
+  const Ref<Submission> submission = front.submission;
+  fail_unit(*submission, front.unit, verdict(worker, ExitStatus{}), worker.pid);
+  return std::nullopt;
 }
 
 void Dispatcher::watch_memory(Worker& worker) {

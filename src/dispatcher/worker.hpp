@@ -26,6 +26,7 @@ struct InFlight {
   Ref<Submission> submission;
   std::uint32_t unit = 0;
   bool announce = false;
+  bool asks = false;       ///< the worker waits for our word on it
   bool soft_told = false;  ///< its soft limit has passed, and the worker knows
   TimePoint published;
 };
@@ -67,6 +68,7 @@ struct Worker {
   std::exception_ptr startup_error;  ///< what its initializer threw
   std::uint64_t jobs_done = 0;
   Duration busy{0};
+  TimePoint condemned_at{};
   Duration limit{0};  ///< that the condemned job has broken
   int signum = 0;     ///< that its termination was asked for with
 

@@ -22,6 +22,12 @@ void Job::set_options(std::unique_ptr<JobOptions> options) {
   const auto refuse = [](const char* why) { throw std::invalid_argument(std::string("procpool: ") + why); };
   if (options_->soft_timeout && limits_.soft.count() <= 0) refuse("soft_timeout has to be above 0");
   if (options_->timeout && limits_.hard.count() <= 0) refuse("timeout has to be above 0");
+  if (options_->lost_worker_timeout && options_->lost_worker_timeout->count() <= 0) {
+    refuse("lost_worker_timeout has to be above 0");
+  }
+  if (!context_->enable_timeouts && (options_->soft_timeout || options_->timeout)) {
+    refuse("timeout and soft_timeout need PoolOptions::enable_timeouts");
+  }
   if (limits_.soft.count() != 0 && limits_.hard.count() != 0 && limits_.soft > limits_.hard) {
     // The pool's own soft limit simply never comes into play.
     if (options_->soft_timeout) refuse("soft_timeout is above timeout");
@@ -29,11 +35,41 @@ void Job::set_options(std::unique_ptr<JobOptions> options) {
   }
 }
 
+Duration Job::lost_worker_timeout() const noexcept {
+  if (options_ && options_->lost_worker_timeout) return *options_->lost_worker_timeout;
+  return context_->lost_worker_timeout;
+}
+
+bool Job::tells_of_limits() const noexcept {
+  return limits_.any() && (context_->on_timeout_set || context_->on_timeout_cancel);
+}
+
+void Job::describe_job(Message& message) const noexcept {
+  message.announce = context_->synack || tells_of_limits() || (options_ && options_->on_accept);
+  message.ask = context_->synack;
+}
+
+JobInfo Job::info(std::uint32_t unit, Pid pid) const { return {first_id() + unit, pid, correlation_id()}; }
+
+/// What the user's function throws is reported, and logged if nobody said that it may.
+void Job::call_back(std::function<void()> call) const {
+  context_->callbacks->push([job = Ref<const Job>::share(this), call = std::move(call)] {
+    try {
+      call();
+    } catch (...) {
+      const std::exception_ptr error = std::current_exception();
+      const bool expected = job->options_ && job->options_->expects && job->options_->expects(error);
+      if (!expected && job->context_->on_log) {
+        job->context_->on_log("procpool: a callback of job " + std::to_string(job->first_id()) + " has thrown");
+      }
+      throw;
+    }
+  });
+}
+
 void Job::limit_passed(std::uint32_t, bool soft) {
   if (!options_ || !options_->on_timeout) return;
-  context_->callbacks->push([job = Ref<Job>::share(this), soft] {
-    job->options_->on_timeout(soft, soft ? job->limits_.soft : job->limits_.hard);
-  });
+  call_back([this, soft] { options_->on_timeout(soft, soft ? limits_.soft : limits_.hard); });
 }
 
 void Job::when_ready(std::function<void()> action) {
@@ -65,7 +101,11 @@ void Job::discard() {
 bool Job::accepted() const { return !worker_pids().empty(); }
 
 std::vector<Pid> Job::worker_pids() const {
-  if (!ready()) return context_->dispatcher->running_on(*this);
+  if (!ready()) {
+    // It may settle before the answer is there.
+    std::vector<Pid> running = context_->dispatcher->running_on(*this);
+    if (!running.empty() || !ready()) return running;
+  }
   return settled_pids();
 }
 
@@ -81,20 +121,51 @@ bool Job::progressed(std::uint32_t, std::span<const std::byte> bytes) {
   std::memcpy(&fraction, bytes.data(), sizeof fraction);
   bytes = bytes.subspan(sizeof fraction);
   std::string note(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  context_->callbacks->push([job = Ref<Job>::share(this), fraction, note = std::move(note)] {
-    job->options_->on_progress(fraction, note);
-  });
+  call_back([this, fraction, note = std::move(note)] { options_->on_progress(fraction, note); });
   return true;
 }
 
-void Job::started(std::uint32_t, Pid pid, TimePoint when) {
-  if (!announces_start()) return;
-  context_->callbacks->push(
-      [job = Ref<Job>::share(this), pid, when] { job->options_->on_accept(pid, when); });
+void Job::started(std::uint32_t unit, Pid pid, TimePoint when) {
+  if (tells_of_limits() && context_->on_timeout_set) {
+    const auto given = [](Duration limit) { return limit.count() != 0 ? std::optional(limit) : std::nullopt; };
+    call_back([this, about = info(unit, pid), soft = given(limits_.soft), hard = given(limits_.hard)] {
+      context_->on_timeout_set(about, soft, hard);
+    });
+  }
+  if (context_->synack) {
+    ask_for_word(unit, pid, when);
+  } else if (options_ && options_->on_accept) {
+    call_back([this, pid, when] { options_->on_accept(pid, when); });
+  }
+}
+
+/// An accept callback that throws refuses the job.
+void Job::ask_for_word(std::uint32_t unit, Pid pid, TimePoint when) {
+  call_back([this, unit, pid, when] {
+    std::exception_ptr refusal;
+    try {
+      if (options_ && options_->on_accept) options_->on_accept(pid, when);
+    } catch (...) {
+      refusal = std::current_exception();
+    }
+    context_->dispatcher->acknowledge(*this, unit, refusal == nullptr);
+    if (context_->send_ack) context_->send_ack(info(unit, pid), refusal == nullptr);
+    if (refusal) std::rethrow_exception(refusal);
+  });
+}
+
+std::exception_ptr Job::refused() {
+  return std::make_exception_ptr(Terminated("procpool: the accept callback refused the job", SIGTERM));
+}
+
+void Job::unit_ended(std::uint32_t unit, Pid pid) {
+  if (pid == 0 || !tells_of_limits() || !context_->on_timeout_cancel) return;
+  call_back([this, about = info(unit, pid)] { context_->on_timeout_cancel(about); });
 }
 
 void Job::finish() {
   set_ready();
+  if (holds_slot_) context_->semaphore->release();
   if (arrivals_) {
     retain();
     arrivals_->push(JobHandle(this));
@@ -102,12 +173,19 @@ void Job::finish() {
   if (const auto actions = std::move(actions_)) {
     for (auto& action : *actions) context_->callbacks->push(std::move(action));
   }
+  if (context_->on_job_ready) {
+    call_back([this] {
+      const std::vector<Pid> pids = settled_pids();
+      context_->on_job_ready(info(0, pids.empty() ? 0 : pids.back()));
+    });
+  }
   if (!options_ || (!options_->on_success && !options_->on_error)) return;
-  retain();
-  context_->callbacks->push([handle = JobHandle(this), options = options_.get()] {
+  call_back([this] {
+    retain();
+    const JobHandle handle(this);
     const std::exception_ptr error = handle.error();
-    if (!error && options->on_success) options->on_success(handle);
-    if (error && options->on_error) options->on_error(error);
+    if (!error && options_->on_success) options_->on_success(handle);
+    if (error && options_->on_error) options_->on_error(error);
   });
 }
 
@@ -118,17 +196,22 @@ Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&
       bytes_(std::move(bytes)) {}
 
 void Call::describe(std::uint32_t, Message& message) const {
+  describe_job(message);
   message.task = task_;
-  message.announce = announces_start();
   message.prefix = bytes_.view().first(prefix_length_);
   message.arguments = bytes_.view().subspan(prefix_length_);
 }
 
 bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
   if (answer.kind == ResultKind::items) return false;
+  if (answer.kind == ResultKind::refused) {
+    fail(0, refused(), 0);
+    return true;
+  }
   pid_ = pid;
   threw_ = answer.kind == ResultKind::exception;
   bytes_ = std::move(answer.bytes);
+  unit_ended(0, pid);
   finish();
   return true;
 }
@@ -136,6 +219,7 @@ bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
 void Call::fail(std::uint32_t, const std::exception_ptr& error, Pid pid) {
   pid_ = pid;
   error_ = error;
+  unit_ended(0, pid);
   finish();
 }
 

@@ -10,10 +10,13 @@
 
 #include <procpool/byte_buffer.hpp>
 #include <procpool/detail/job_options.hpp>
+#include <procpool/options.hpp>
+#include <procpool/semaphore.hpp>
 #include <procpool/types.hpp>
 
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,6 +30,15 @@ struct JobContext {
   std::shared_ptr<Dispatcher> dispatcher;
   std::shared_ptr<CallbackQueue> callbacks;
   Limits limits;  ///< of jobs that have none of their own
+  Duration lost_worker_timeout{0};
+  bool enable_timeouts = true;
+  bool synack = false;
+  std::shared_ptr<Semaphore> semaphore;
+  std::function<void(JobInfo, std::optional<Duration>, std::optional<Duration>)> on_timeout_set;
+  std::function<void(JobInfo)> on_timeout_cancel;
+  std::function<void(JobInfo, bool)> send_ack;
+  std::function<void(JobInfo)> on_job_ready;
+  std::function<void(const std::string&)> on_log;
 };
 
 /// The task that all items of a job call.
@@ -61,11 +73,14 @@ class Job : public Submission {
   void set_options(std::unique_ptr<JobOptions> options);
   /// For a job without units: it is ready at once.
   void settle_empty() { finish(); }
+  /// It has taken a slot of JobContext::semaphore, to be given back when it has settled.
+  void hold_slot() noexcept { holds_slot_ = true; }
   void set_arrivals(Ref<Arrivals> arrivals) noexcept { arrivals_ = std::move(arrivals); }
 
   // --- for the Dispatcher
 
   [[nodiscard]] Limits limits() const noexcept override { return limits_; }
+  [[nodiscard]] Duration lost_worker_timeout() const noexcept override;
   void limit_passed(std::uint32_t unit, bool soft) override;
   [[nodiscard]] bool progressed(std::uint32_t unit, std::span<const std::byte> bytes) override;
   void started(std::uint32_t unit, Pid pid, TimePoint when) override;
@@ -75,15 +90,26 @@ class Job : public Submission {
   Job(std::shared_ptr<const JobContext> context, std::uint32_t units) noexcept
       : Submission(units), context_(std::move(context)), limits_(context_->limits) {}
 
-  [[nodiscard]] bool announces_start() const noexcept { return options_ && options_->on_accept; }
+  /// What all messages of the job have in common.
+  void describe_job(Message& message) const noexcept;
+  /// To be called for each unit that a worker had begun with, when it has settled.
+  void unit_ended(std::uint32_t unit, Pid pid);
   /// The worker that runs, or ran, the unit.
   virtual std::vector<Pid> settled_pids() const = 0;
   /// The outcome is there.
   void finish();
 
+  [[nodiscard]] static std::exception_ptr refused();
+
  private:
+  [[nodiscard]] JobInfo info(std::uint32_t unit, Pid pid) const;
+  [[nodiscard]] bool tells_of_limits() const noexcept;
+  void ask_for_word(std::uint32_t unit, Pid pid, TimePoint when);
+  void call_back(std::function<void()> call) const;
+
   std::shared_ptr<const JobContext> context_;
   Limits limits_;
+  bool holds_slot_ = false;
   std::unique_ptr<JobOptions> options_;
   Ref<Arrivals> arrivals_;
   std::unique_ptr<std::vector<std::function<void()>>> actions_;  ///< for when it is ready; under the Dispatcher's lock

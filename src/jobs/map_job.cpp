@@ -34,8 +34,8 @@ std::uint32_t MapJob::item_count(std::uint32_t unit) const noexcept {
 }
 
 void MapJob::describe(std::uint32_t unit, Message& message) const {
+  describe_job(message);
   message.task = task_;
-  message.announce = announces_start();
   message.prefix = prefix_.view();
   message.items = item_count(unit);
   message.chunk = items_.chunksize() > 1;
@@ -60,6 +60,9 @@ bool MapJob::accept(std::uint32_t unit, Answer&& answer, Pid pid) {
       if (items_.chunksize() > 1) return false;
       keep(item, answer.bytes.view());
       break;
+    case ResultKind::refused:
+      fail(unit, refused(), 0);
+      return true;
     case ResultKind::progress:
       return false;
   }
@@ -116,6 +119,7 @@ void MapJob::keep_failure(std::size_t item, Pid pid, const std::exception_ptr& e
 
 void MapJob::unit_done(std::uint32_t unit, Pid pid) {
   unit_settled_[unit] = true;
+  unit_ended(unit, pid);
   if (pid != 0 && std::find(pids_.begin(), pids_.end(), pid) == pids_.end()) pids_.push_back(pid);
   if (--units_left_ != 0) return;
   std::sort(failures_.begin(), failures_.end(),

@@ -29,6 +29,9 @@ std::size_t checked_processes(const PoolOptions& options) {
 }
 
 Limits checked_limits(const PoolOptions& options) {
+  if (!options.enable_timeouts && (options.timeout || options.soft_timeout)) {
+    refuse(options.timeout ? "timeout" : "soft_timeout", "is given, but enable_timeouts is false");
+  }
   if (options.timeout && *options.timeout <= Duration::zero()) refuse("timeout", "has to be above 0");
   if (options.soft_timeout && *options.soft_timeout <= Duration::zero()) {
     refuse("soft_timeout", "has to be above 0");
@@ -37,6 +40,17 @@ Limits checked_limits(const PoolOptions& options) {
     refuse("soft_timeout", "is above timeout");
   }
   return {options.soft_timeout.value_or(Duration::zero()), options.timeout.value_or(Duration::zero())};
+}
+
+Duration checked_lost_worker_timeout(const PoolOptions& options) {
+  const Duration timeout = options.lost_worker_timeout.value_or(std::chrono::seconds(10));
+  if (timeout <= Duration::zero()) refuse("lost_worker_timeout", "has to be above 0");
+  return timeout;
+}
+
+std::shared_ptr<Semaphore> checked_semaphore(const PoolOptions& options) {
+  if (options.semaphore) return options.semaphore;
+  return options.putlocks ? std::make_shared<Semaphore>(checked_processes(options)) : nullptr;
 }
 
 std::size_t checked_max_restarts(const PoolOptions& options) {

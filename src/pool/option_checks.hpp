@@ -17,6 +17,9 @@ inline constexpr std::size_t most_processes = 4096;
 
 [[nodiscard]] std::size_t checked_processes(const PoolOptions& options);
 [[nodiscard]] Limits checked_limits(const PoolOptions& options);
+[[nodiscard]] Duration checked_lost_worker_timeout(const PoolOptions& options);
+/// nullptr: no slots are taken.
+[[nodiscard]] std::shared_ptr<Semaphore> checked_semaphore(const PoolOptions& options);
 [[nodiscard]] std::size_t checked_max_restarts(const PoolOptions& options);
 [[nodiscard]] Duration checked_max_restart_freq(const PoolOptions& options);
 [[nodiscard]] WorkerTerms checked_terms(const PoolOptions& options);

@@ -47,7 +47,10 @@ PoolCore::PoolCore(PoolOptions&& options)
       context_(std::make_shared<const JobContext>(JobContext{
           std::make_shared<Dispatcher>(Dispatcher::Settings{terms_, longest_spin(), checked_max_queued_jobs(options)},
                                        static_cast<Dispatcher::Loop&>(*this)),
-          std::make_shared<CallbackQueue>(), checked_limits(options)})),
+          std::make_shared<CallbackQueue>(), checked_limits(options), checked_lost_worker_timeout(options),
+          options.enable_timeouts, options.synack, checked_semaphore(options), std::move(options.on_timeout_set),
+          std::move(options.on_timeout_cancel), std::move(options.send_ack), std::move(options.on_job_ready),
+          on_log_})),
       supervisor_({processes_, checked_max_restarts(options), checked_max_restart_freq(options),
                    std::move(options.initializer), std::move(options.on_process_exit)},
                   *backend_, *context_->dispatcher, *this) {
@@ -240,6 +243,10 @@ void PoolCore::resize(std::size_t grow, std::size_t shrink) {
                                 std::to_string(most_processes) + " workers");
   }
   const std::size_t wanted = now + grow - shrink;
+  if (const auto& semaphore = context_->semaphore) {
+    semaphore->grow(grow);
+    semaphore->shrink(shrink);
+  }
   processes_.store(wanted, std::memory_order_relaxed);
   loop_.post([this, wanted] { supervisor_.resize(wanted); });
 }

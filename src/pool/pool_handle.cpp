@@ -41,7 +41,17 @@ JobHandle PoolHandle::call(TaskRef task, std::size_t prefix_length, ByteBuffer&&
                            std::unique_ptr<JobOptions> options) const {
   PoolCore& core = get();
   auto job = Ref<Job>::adopt(new Call(core.context(), {task.value, prefix_length}, std::move(bytes)));
-  return submit(core, std::move(job), std::move(options));
+  const auto& semaphore = core.context()->semaphore;
+  if (!semaphore || (options && !options->wait_for_slot)) return submit(core, std::move(job), std::move(options));
+  check_open();
+  semaphore->acquire();
+  try {
+    job->hold_slot();
+    return submit(core, std::move(job), std::move(options));
+  } catch (...) {
+    semaphore->release();
+    throw;
+  }
 }
 
 JobHandle PoolHandle::map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,

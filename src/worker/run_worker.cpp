@@ -116,6 +116,7 @@ class WorkerLoop final : private ProgressReporter {
     context.progress = this;
     try {
       const TaskScope scope(context);
+      if (job.refused) return ResultKind::refused;
       if (job.out_of_memory) throw std::bad_alloc();
       channel_.new_images([this](std::string_view record) { resolver_.add(record); });
       if (job.items == 0) return ResultKind::value;

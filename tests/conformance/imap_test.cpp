@@ -125,7 +125,9 @@ TEST_P(Imap, ReadsAnEndlessInputOnlyABitAhead) {
       EXPECT_EQ(read, 0);
       for (int i = 0; i < 100; ++i) {
         const int value = results.next(patience).value();
-        if (ordered) EXPECT_EQ(value, i + 1);
+        if (ordered) {
+          EXPECT_EQ(value, i + 1);
+        }
         ASSERT_LE(read, i + 1 + most_ahead);
       }
       EXPECT_GE(read, 100);

@@ -32,6 +32,12 @@ void PoolTest::kill_from_outside(Pid worker, int signum) const {
   }
 }
 
+bool PoolTest::try_to_kill(Pid worker) const {
+  if (!in_memory()) return ::kill(worker, SIGKILL) == 0;
+  in_memory_->end_from_outside(in_memory::worker_of(worker), ExitStatus::from_signal(SIGKILL));
+  return true;
+}
+
 bool becomes_true(const std::function<bool()>& condition) {
   const TimePoint give_up = Clock::now() + patience;
   while (!condition()) {

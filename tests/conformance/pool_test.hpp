@@ -36,6 +36,8 @@ class PoolTest : public ::testing::TestWithParam<std::string> {
   [[nodiscard]] static bool in_memory() { return GetParam() == "in_memory"; }
   /// Ends a worker of the pool that was made last, as somebody outside would.
   void kill_from_outside(Pid worker, int signum = SIGKILL) const;
+  /// The same with SIGKILL; false if there is no such worker any more.
+  bool try_to_kill(Pid worker) const;
 
  private:
   std::shared_ptr<InMemoryBackend> in_memory_;

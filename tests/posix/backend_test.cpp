@@ -240,7 +240,7 @@ TEST_P(PosixBackendTest, OpenNamesAWorkingDirectoryThatIsNotThere) {
 TEST_P(PosixBackendTest, WorkersLeadTheirGroupIgnoreInterruptsAndReadNothing) {
   BackendHost host(make_backend());
   const WorkerId id = host.start();
-  EXPECT_EQ(host.ask(id, Order::has_sigint), 1);
+  EXPECT_EQ(host.ask(id, Order::check_signals), 0);
   EXPECT_EQ(host.ask(id, Order::read_stdin), 0);
   EXPECT_EQ(host.ask(id, Order::get_group), host.events.lives[id].pid);
   EXPECT_NE(::getpgid(parent_of(host.events.lives[id].pid)), ::getpgid(0)) << "the launcher's group";
@@ -252,6 +252,7 @@ TEST_P(PosixBackendTest, WorkersHaveDefaultSignalsWhateverTheHostHas) {
   {
     BackendHost host(make_backend());
     const WorkerId id = host.start();
+    EXPECT_EQ(host.ask(id, Order::check_signals), 0);
     host.order(id, Order::raise_signal, SIGUSR1);
     EXPECT_EQ(host.end_of(id), ExitStatus::from_signal(SIGUSR1));
     const WorkerId second = host.start();
@@ -454,23 +455,33 @@ TEST_P(PosixBackendTest, NothingOutlivesAHostThatIsKilled) {
   });
 }
 
-TEST_P(PosixBackendTest, AChildThatTheHostForksDoesNotKeepWorkersAlive) {
-  expect_no_orphans([](auto tell) {
-    auto* host = new BackendHost(make_backend());
+/// A host that forks a child of its own, which does `in_child` and lives until the host's worker is gone.
+template <class InChild>
+void expect_no_orphans_with_a_forked_child(const std::shared_ptr<ProcessBackend>& backend, InChild in_child) {
+  expect_no_orphans([&](auto tell) {
+    auto* host = new BackendHost(backend);
     const WorkerId id = host->start();
     host->ask(id, Order::pause_forever);
     tell(host->events.lives[id].pid);
     tell(parent_of(host->events.lives[id].pid));
     const pid_t child = ::fork();
     if (child == 0) {
-      // It holds copies of everything, closes its copy of the pool, and lives until the workers are gone.
-      host->backend->close();
+      in_child();
       dies_soon(host->events.lives[id].pid);
       ::_exit(0);
     }
     tell(child);
-    if (!host->ask(host->start(), Order::add_one)) ::_exit(1);  // the child's close() was not ours
+    if (!host->ask(host->start(), Order::add_one)) ::_exit(1);
   });
+}
+
+TEST_P(PosixBackendTest, AChildThatTheHostForksDoesNotKeepWorkersAlive) {
+  expect_no_orphans_with_a_forked_child(make_backend(), [] {});
+}
+
+TEST_P(PosixBackendTest, AChildThatTheHostForksMayCloseItsCopyOfThePool) {
+  const auto backend = make_backend();
+  expect_no_orphans_with_a_forked_child(backend, [&] { backend->close(); });
 }
 
 TEST_P(PosixBackendTest, OutOfDescriptorsIsAnErrorOfStart) {

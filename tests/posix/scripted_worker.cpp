@@ -58,15 +58,18 @@ std::int64_t allocate(std::size_t bytes) {
   return 1;
 }
 
-std::int64_t interrupt_is_ignored() {
-  struct sigaction action {};
-  sigaction(SIGINT, nullptr, &action);
+std::int64_t find_unexpected_signal() {
   sigset_t blocked;
   sigprocmask(SIG_BLOCK, nullptr, &blocked);
   for (int signum = 1; signum < NSIG; ++signum) {
-    if (sigismember(&blocked, signum) == 1) return 0;
+    if (sigismember(&blocked, signum) == 1) return signum;
   }
-  return action.sa_handler == SIG_IGN ? 1 : 0;
+  for (const int signum : {SIGINT, SIGCHLD, SIGTERM, SIGPIPE, SIGHUP, SIGUSR1}) {
+    struct sigaction action {};
+    sigaction(signum, nullptr, &action);
+    if (action.sa_handler != (signum == SIGINT ? SIG_IGN : SIG_DFL)) return signum;
+  }
+  return 0;
 }
 
 void write_text(Board& board, const char* text) {

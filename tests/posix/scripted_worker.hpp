@@ -26,7 +26,7 @@ enum class Order : std::uint32_t {
   read_variable,    ///< text: the name in, its value out
   read_directory,   ///< text: the working directory
   read_stdin,       ///< answer: what read() returns
-  has_sigint,       ///< answer: 1 if SIGINT is ignored, and nothing is blocked
+  check_signals,    ///< answer: 0, or the first signal that is blocked or has not the action it should
   allocate,         ///< answer: 1 if `number` bytes could be allocated and touched, 0 if not; they are kept
   sleep_for_nudge,  ///< answers at once; then, in `second`, the errno of a long sleep
   get_group,        ///< answer: the process group

@@ -20,8 +20,12 @@ struct JobOptions {
   std::function<void(Pid, TimePoint)> on_accept;
   std::function<void(bool soft, Duration limit)> on_timeout;
   std::function<void(double fraction, const std::string& note)> on_progress;
+  /// An exception that a callback let out was expected.
+  std::function<bool(const std::exception_ptr&)> expects;
   std::optional<Duration> soft_timeout;
   std::optional<Duration> timeout;
+  std::optional<Duration> lost_worker_timeout;
+  bool wait_for_slot = true;
   std::string correlation_id;
 };
 

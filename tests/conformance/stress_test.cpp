@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// Many jobs from many threads while workers are killed at random: every handle settles once with the truth.
+#include "conformance/pool_test.hpp"
+#include "helpers/run_counts.hpp"
+#include "helpers/sanitizers.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <random>
+#include <thread>
+#include <vector>
+
+namespace procpool::testing {
+namespace {
+
+class Stress : public PoolTest {};
+PROCPOOL_ON_ALL_BACKENDS(Stress);
+
+constexpr bool slow = under_thread_sanitizer || under_address_sanitizer;
+
+int count_and_return(std::uint32_t job) {
+  RunCounts::add(job);
+  // A few of them take long enough to be killed within.
+  if (job % 64 == 0) {
+    const TimePoint end = Clock::now() + std::chrono::microseconds(300);
+    while (Clock::now() < end) in_memory::check_alive();
+  }
+  return static_cast<int>(job);
+}
+
+std::vector<std::uint8_t> count_and_echo(std::uint32_t job, std::vector<std::uint8_t> bytes) {
+  RunCounts::add(job);
+  return bytes;
+}
+
+/// Kills a worker of the pool now and then, until it is told to stop.
+class Killer {
+ public:
+  Killer(const PoolTest& test, Pool& pool, std::chrono::microseconds pause)
+      : thread_([this, &test, &pool, pause] {
+          std::minstd_rand random(1);
+          while (!done_) {
+            const std::vector<Pid> workers = pool.worker_pids();
+            if (!workers.empty()) {
+              if (test.try_to_kill(workers[random() % workers.size()])) ++kills_;
+            }
+            std::this_thread::sleep_for(pause * (1 + random() % 4));
+          }
+        }) {}
+  ~Killer() { stop(); }
+  /// How many it has killed.
+  int stop() {
+    done_ = true;
+    if (thread_.joinable()) thread_.join();
+    return kills_;
+  }
+
+ private:
+  std::atomic<bool> done_{false};
+  int kills_ = 0;
+  std::thread thread_;
+};
+
+TEST_P(Stress, JobsOfEightThreadsSurviveRandomKillsAndNoneRunsTwice) {
+  constexpr std::uint32_t threads = 8;
+  constexpr std::uint32_t each = slow ? 4'000 : 20'000;
+  const RunCounts counts(threads * each);
+  PoolOptions with = options(3);
+  with.initializer = task(RunCounts::open, counts.path());
+  with.max_restarts = 1'000'000;
+  Pool pool(std::move(with));
+  std::atomic<std::uint32_t> done{0};
+  std::atomic<std::uint32_t> lost{0};
+  std::atomic<std::uint32_t> wrong{0};
+  {
+    Killer killer(*this, pool, std::chrono::milliseconds(5));
+    std::vector<std::thread> submitters;
+    for (std::uint32_t thread = 0; thread < threads; ++thread) {
+      submitters.emplace_back([&, thread] {
+        std::vector<ApplyResult<int>> handles;
+        for (std::uint32_t i = 0; i < each; ++i) {
+          handles.push_back(pool.apply_async(count_and_return, thread * each + i));
+          if (i % 1000 == 999) static_cast<void>(handles[i / 2].wait(patience));
+        }
+        for (std::uint32_t i = 0; i < each; ++i) {
+          const std::uint32_t job = thread * each + i;
+          try {
+            const bool right = handles[i].get(patience) == static_cast<int>(job) && counts.runs(job) == 1;
+            ++(right ? done : wrong);
+          } catch (const WorkerLostError& error) {
+            const bool killed = error.exit_status() == ExitStatus::from_signal(SIGKILL);
+            ++(killed && counts.runs(job) <= 1 ? lost : wrong);
+          }
+        }
+      });
+    }
+    for (std::thread& submitter : submitters) submitter.join();
+    const int kills = killer.stop();
+    EXPECT_LE(lost, static_cast<std::uint32_t>(kills));
+    EXPECT_GT(kills, 0);
+  }
+  EXPECT_EQ(wrong, 0U);
+  EXPECT_EQ(done + lost, threads * each);
+  EXPECT_TRUE(is_whole(pool, 3));
+}
+
+TEST_P(Stress, LargeMessagesSurviveRandomKills) {
+  constexpr std::uint32_t jobs = slow ? 40 : 150;
+  const RunCounts counts(jobs);
+  PoolOptions with = options(3);
+  with.initializer = task(RunCounts::open, counts.path());
+  with.max_restarts = 1'000'000;
+  Pool pool(std::move(with));
+  std::vector<ApplyResult<std::vector<std::uint8_t>>> handles;
+  Killer killer(*this, pool, std::chrono::milliseconds(5));
+  for (std::uint32_t job = 0; job < jobs; ++job) {
+    handles.push_back(pool.apply_async(count_and_echo, job, tasks::bytes(job % 3 * 1'000'000 + job, job)));
+  }
+  std::uint32_t lost = 0;
+  for (std::uint32_t job = 0; job < jobs; ++job) {
+    try {
+      ASSERT_EQ(handles[job].get(patience), tasks::bytes(job % 3 * 1'000'000 + job, job));
+      EXPECT_EQ(counts.runs(job), 1U);
+    } catch (const WorkerLostError&) {
+      ++lost;
+      EXPECT_LE(counts.runs(job), 1U);
+    }
+  }
+  EXPECT_LE(lost, static_cast<std::uint32_t>(killer.stop()));
+  EXPECT_TRUE(is_whole(pool, 3));
+}
+
+TEST_P(Stress, PoolsThatEndWhileWorkersAreKilledSettleEverything) {
+  for (int round = 0; round < 10; ++round) {
+    std::vector<ApplyResult<int>> handles;
+    {
+      PoolOptions with = options(2);
+      with.max_restarts = 1'000'000;
+      Pool pool(std::move(with));
+      Killer killer(*this, pool, std::chrono::microseconds(200));
+      for (int i = 0; i < 2000; ++i) handles.push_back(pool.apply_async(tasks::square, i));
+      static_cast<void>(handles[static_cast<std::size_t>(round) * 100].wait(patience));
+      if (round % 2 == 0) {
+        pool.close();
+        pool.join();
+      }
+      killer.stop();
+    }
+    for (int i = 0; i < 2000; ++i) {
+      const auto& handle = handles[static_cast<std::size_t>(i)];
+      ASSERT_TRUE(handle.ready());
+      try {
+        EXPECT_EQ(handle.get(), i * i);
+      } catch (const WorkerLostError&) {
+      } catch (const Terminated&) {
+        EXPECT_NE(round % 2, 0);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace procpool::testing
