@@ -74,6 +74,8 @@ class WorkerChannel {
   }
 
  private:
+  friend struct ChannelTestPeer;  // lets tests begin near the end of what the counters can count
+
   [[nodiscard]] bool has_work() const noexcept;
   bool try_claim(ClaimedJob& job);
   bool read_arguments(const JobDescriptor& descriptor, ClaimedJob& job);

@@ -67,6 +67,11 @@ void Supervisor::start() {
   for (std::size_t i = 0; i < settings_.processes; ++i) start_one();
 }
 
+void Supervisor::settle_in() {
+  settled_in_ = true;
+  fill_up();
+}
+
 void Supervisor::start_one() {
   const WorkerId id = next_id_++;
   auto process = backend_.start(id, sizeof(ChannelMemory));

@@ -63,8 +63,8 @@ class Supervisor final : public ProcessEvents {
   /// The first workers are all there, or one has failed: see start_error().
   [[nodiscard]] bool started() const noexcept { return starting_.empty(); }
   [[nodiscard]] const std::exception_ptr& start_error() const noexcept { return start_error_; }
-  /// start() was seen through: from now on failures to start are met by trying again.
-  void settle_in() noexcept { settled_in_ = true; }
+  /// start() was seen through: from now on failures to start are met by trying again, and what has died is replaced.
+  void settle_in();
 
   void kill(WorkerId worker);
   /// Any number of workers, at least 1.

@@ -116,8 +116,8 @@ std::int64_t obey(Board& board, Order order) {
       return 0;
     case Order::read_stdin:
       return ::read(STDIN_FILENO, buffer, sizeof buffer);
-    case Order::has_sigint:
-      return interrupt_is_ignored();
+    case Order::check_signals:
+      return find_unexpected_signal();
     case Order::allocate:
       return allocate(static_cast<std::size_t>(board.number));
     case Order::get_group:
