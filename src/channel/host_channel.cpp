@@ -27,6 +27,7 @@ HostChannel::HostChannel(WorkerProcess& process, const WorkerTerms& terms)
   control().max_message = terms.max_message;
   control().max_tasks = terms.max_tasks;
   control().max_footprint = terms.max_footprint;
+  control().same_program = terms.same_program ? 1 : 0;
   control().memory_capped = terms.memory_capped ? 1 : 0;
 }
 

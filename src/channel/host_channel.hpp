@@ -52,6 +52,7 @@ struct WorkerTerms {
   std::size_t max_message = 0;
   std::uint64_t max_tasks = 0;      ///< 0: no limit
   std::uint64_t max_footprint = 0;  ///< in bytes, looked at after each task; 0: no limit
+  bool same_program = true;         ///< the worker has to be of the host's own build
   bool memory_capped = false;       ///< the kernel lets allocations fail above PoolOptions::memory_limit
 };
 

@@ -2,6 +2,7 @@
 #include "dispatcher/dispatcher.hpp"
 
 #include "dispatcher/loss.hpp"
+#include "supervision/oom_kills.hpp"
 #include "tasks/image_table.hpp"
 
 #include <procpool/exception.hpp>
@@ -27,7 +28,7 @@ constexpr JobId no_job = ~JobId{0};
 }  // namespace
 
 Dispatcher::Dispatcher(const Settings& settings, Loop& loop)
-    : settings_(settings), loop_(loop), waiting_(settings.longest_spin) {}
+    : settings_(settings), loop_(loop), oom_kills_seen_(oom_kills()), waiting_(settings.longest_spin) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -178,7 +179,7 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
   if (submission.settled(flight.unit)) return;  // discarded meanwhile
   if (!submission.accept(flight.unit, std::move(answer), worker.pid)) {
     worker.channel.blame("its result makes no sense");
-    fail_unit(submission, flight.unit, loss(worker.pid, ExitStatus{}, worker.channel.violation()),
+    fail_unit(submission, flight.unit, loss(worker.pid, ExitStatus{}, worker.channel.violation(), false),
               worker.pid);
     return;
   }
@@ -544,12 +545,19 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
   return death;
 }
 
-std::exception_ptr Dispatcher::verdict(const Worker& worker, ExitStatus status) const {
+std::exception_ptr Dispatcher::verdict(const Worker& worker, ExitStatus status) {
   if (worker.condemned == Condemnation::pool_terminated) return terminated_;
   if (worker.condemned == Condemnation::memory_limit) return memory_limit_broken(worker.pid, *sampled_limit_);
   if (worker.condemned == Condemnation::job_terminated) return terminated(worker.signum);
   if (worker.condemned == Condemnation::hard_limit) return hard_limit_broken(worker.pid, worker.limit);
-  return loss(worker.pid, status, worker.channel.violation());
+  const bool killed = status.signaled() && worker.channel.violation() == nullptr;
+  return loss(worker.pid, status, worker.channel.violation(), killed && kernel_has_killed());
+}
+
+/// True if the kernel has killed for want of memory since this was asked last.
+bool Dispatcher::kernel_has_killed() {
+  const std::uint64_t kills = oom_kills();
+  return kills > std::exchange(oom_kills_seen_, kills);
 }
 
 Worker* Dispatcher::find(WorkerId id) noexcept {

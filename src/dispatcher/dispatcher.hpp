@@ -167,7 +167,8 @@ class Dispatcher {
   void fail_unit(Submission& submission, std::uint32_t unit, const std::exception_ptr& error, Pid pid);
   void unit_settled(Submission& submission);
   void tell_if_drained();
-  [[nodiscard]] std::exception_ptr verdict(const Worker& worker, ExitStatus status) const;
+  [[nodiscard]] std::exception_ptr verdict(const Worker& worker, ExitStatus status);
+  [[nodiscard]] bool kernel_has_killed();
   void fail_waiting(const std::exception_ptr& error);
   [[nodiscard]] Worker* find(WorkerId id) noexcept;
   [[nodiscard]] bool announce_images(Worker& worker);
@@ -198,6 +199,7 @@ class Dispatcher {
   std::uint64_t jobs_lost_ = 0;
   TimePoint next_deadline_ = TimePoint::max();  ///< when the loop will look at limits next
   std::exception_ptr terminated_;
+  std::uint64_t oom_kills_seen_;
   bool closing_ = false;
   bool drained_told_ = false;
   Waiting waiting_;

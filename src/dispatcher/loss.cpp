@@ -16,13 +16,14 @@ namespace {
 
 using Reason = WorkerLostError::Reason;
 
-Reason reason_of(ExitStatus status) {
+Reason reason_of(ExitStatus status, bool memory_is_short) {
   // On Windows a crash is an exit with an NTSTATUS of severity "error".
   constexpr std::int64_t ntstatus_error = 0xC0000000;
   if (status.exited()) {
     return (status.code() & 0xFFFFFFFF) >= ntstatus_error ? Reason::crashed : Reason::exited;
   }
   if (!status.signaled()) return Reason::unknown;
+  if (memory_is_short && signal_name(status.signal()) == "SIGKILL") return Reason::suspected_out_of_memory;
   constexpr std::array<std::string_view, 7> own_making = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE",
                                                           "SIGILL",  "SIGSYS",  "SIGTRAP"};
   const bool own = std::find(own_making.begin(), own_making.end(), signal_name(status.signal())) != own_making.end();
@@ -31,8 +32,8 @@ Reason reason_of(ExitStatus status) {
 
 }  // namespace
 
-std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation) {
-  const Reason reason = violation != nullptr ? Reason::protocol_violation : reason_of(status);
+std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation, bool memory_is_short) {
+  const Reason reason = violation != nullptr ? Reason::protocol_violation : reason_of(status, memory_is_short);
   std::string what = "procpool: worker " + std::to_string(pid) + " was lost with its job: ";
   what += to_string(reason);
   if (violation != nullptr) {

@@ -65,6 +65,7 @@ Duration checked_max_restart_freq(const PoolOptions& options) {
 
 WorkerTerms checked_terms(const PoolOptions& options) {
   WorkerTerms terms;
+  terms.same_program = options.worker_program.empty();
   if (options.max_tasks_per_child) {
     if (*options.max_tasks_per_child == 0) refuse("max_tasks_per_child", "is 0: a worker has to run a task");
     terms.max_tasks = *options.max_tasks_per_child;

@@ -21,8 +21,9 @@ constexpr std::size_t most_failed_starts = 12;
 /// So many workers in a row, beside one for each that the pool wants, may fail to get as far as their first task.
 constexpr std::size_t spare_startups = 8;
 
-std::exception_ptr initializer_error(const std::exception_ptr& thrown) {
-  std::string what = "procpool: no worker can start: the initializer throws";
+/// What the workers' initializer throws, or their check of the build.
+std::exception_ptr startup_failure(const std::exception_ptr& thrown) {
+  std::string what = "procpool: no worker can start";
   try {
     std::rethrow_exception(thrown);
   } catch (const std::exception& error) {
@@ -181,11 +182,11 @@ void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
   owner_.log("procpool: worker " + std::to_string(death.pid) + " was lost: " + status.to_string());
   if (!death.was_up && ++failed_startups_ > settings_.processes + spare_startups) {
     fail(death.startup_error
-             ? initializer_error(death.startup_error)
+             ? startup_failure(death.startup_error)
              : std::make_exception_ptr(RestartFreqExceeded(
                    "procpool: workers die before they can run a task (" + status.to_string() + ")")));
   } else if (!restarts_.allow(Clock::now())) {
-    fail(death.startup_error ? initializer_error(death.startup_error)
+    fail(death.startup_error ? startup_failure(death.startup_error)
                              : std::make_exception_ptr(RestartFreqExceeded(
                                    "procpool: workers die faster than max_restarts allows (the last: " +
                                    status.to_string() + ")")));

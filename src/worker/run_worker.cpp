@@ -119,6 +119,10 @@ class WorkerLoop final : private ProgressReporter {
       if (job.refused) return ResultKind::refused;
       if (job.out_of_memory) throw std::bad_alloc();
       channel_.new_images([this](std::string_view record) { resolver_.add(record); });
+      // Throws if the worker is of another build: the host's references would mean something else in it.
+      if (job.kind == MessageKind::hello && channel_.same_program()) {
+        static_cast<void>(resolver_.resolve(TaskRef::at(0, 0)));
+      }
       if (job.items == 0) return ResultKind::value;
       if (job.kind == MessageKind::exit_task) {
         keep_exit_task(job);

@@ -326,7 +326,8 @@ TEST_P(Control, TheEndOfThePoolWakesWhoWaitsToSubmit) {
   PoolOptions limited = options(1);
   limited.max_queued_jobs = 1;
   BusyPool busy(std::move(limited));
-  std::thread submitter([&] { thrown_by<PoolClosedError>([&] { busy.pool.apply_async(tasks::square, 3); }); });
+  std::thread submitter(
+      [&] { thrown_by<PoolClosedError>([&] { busy.pool.apply_async(tasks::square, 3); }); });
   std::this_thread::sleep_for(50ms);
   busy.pool.terminate();
   submitter.join();

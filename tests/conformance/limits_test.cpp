@@ -41,7 +41,8 @@ int start_a_child_and_hang(std::string file) {
 /// How far away the deadline is; -1 without one.
 std::int64_t left_until_deadline() {
   const auto deadline = this_task::deadline();
-  return deadline ? std::chrono::duration_cast<std::chrono::nanoseconds>(*deadline - Clock::now()).count() : -1;
+  return deadline ? std::chrono::duration_cast<std::chrono::nanoseconds>(*deadline - Clock::now()).count()
+                  : -1;
 }
 
 template <class Range>
@@ -149,7 +150,8 @@ TEST_P(Limits, TimeInTheQueueDoesNotCount) {
   const auto first = pool.apply_async(tasks::wait_at, gate.path(), 1);
   ASSERT_TRUE(gate.reached());
   std::vector<ApplyResult<int>> waiting;
-  for (int i = 0; i < 10; ++i) waiting.push_back(pool.apply_async(tasks::square, std::tuple{i}, {.timeout = 500ms}));
+  for (int i = 0; i < 10; ++i)
+    waiting.push_back(pool.apply_async(tasks::square, std::tuple{i}, {.timeout = 500ms}));
   std::this_thread::sleep_for(1s);
   gate.open();
   EXPECT_EQ(first.get(patience), 1);
@@ -228,11 +230,13 @@ TEST_P(Limits, AChunkThatHangsFailsAsAWhole) {
 TEST_P(Limits, TheCallerIsToldOfTheLimit) {
   Pool pool = make_pool(1);
   Mailbox<std::pair<bool, Duration>> told;
-  const auto handle =
-      pool.apply_async(tasks::hang, std::tuple{},
-                       {.timeout_callback = [&](bool soft, Duration limit) { told.put({soft, limit}); },
-                        .soft_timeout = 50ms,
-                        .timeout = 250ms});
+  const auto handle = pool.apply_async(tasks::hang, std::tuple{},
+                                       {.timeout_callback =
+                                            [&](bool soft, Duration limit) {
+                                              told.put({soft, limit});
+                                            },
+                                        .soft_timeout = 50ms,
+                                        .timeout = 250ms});
   thrown_by<TimeLimitExceeded>([&] { handle.get(patience); });
   pool.close();
   pool.join();
@@ -243,12 +247,12 @@ TEST_P(Limits, TheCallerIsToldOfTheLimit) {
 TEST_P(Limits, ATaskKnowsItsDeadline) {
   Pool pool = make_pool(1);
   const auto left = [&](std::optional<Duration> soft, std::optional<Duration> hard) {
-    return pool.apply_async(left_until_deadline, std::tuple{}, {.soft_timeout = soft, .timeout = hard}).get(patience);
+    return pool.apply_async(left_until_deadline, std::tuple{}, {.soft_timeout = soft, .timeout = hard})
+        .get(patience);
   };
   EXPECT_EQ(left({}, {}), -1);
-  for (const auto& [soft, hard] : {std::pair<std::optional<Duration>, std::optional<Duration>>{{}, 1h},
-                                   {1h, {}},
-                                   {1s, 1h}}) {
+  for (const auto& [soft, hard] :
+       {std::pair<std::optional<Duration>, std::optional<Duration>>{{}, 1h}, {1h, {}}, {1s, 1h}}) {
     const std::chrono::nanoseconds time(left(soft, hard));
     EXPECT_LE(time, 1h);
     EXPECT_GT(time, 59min);
@@ -257,14 +261,13 @@ TEST_P(Limits, ATaskKnowsItsDeadline) {
 
 TEST_P(Limits, LimitsThatMakeNoSenseAreRefusedByName) {
   Pool pool = make_pool(1);
-  const auto refused = [&](std::optional<Duration> soft, std::optional<Duration> hard, const std::string& field) {
-    const auto by_call = thrown_by<std::invalid_argument>([&] {
-      pool.apply_async(tasks::nothing, std::tuple{}, {.soft_timeout = soft, .timeout = hard});
-    });
+  const auto refused = [&](std::optional<Duration> soft, std::optional<Duration> hard,
+                           const std::string& field) {
+    const auto by_call = thrown_by<std::invalid_argument>(
+        [&] { pool.apply_async(tasks::nothing, std::tuple{}, {.soft_timeout = soft, .timeout = hard}); });
     EXPECT_NE(std::string(by_call.what()).find(field), std::string::npos) << by_call.what();
-    const auto by_map = thrown_by<std::invalid_argument>([&] {
-      pool.map_async(tasks::square, up_to(3), {.soft_timeout = soft, .timeout = hard});
-    });
+    const auto by_map = thrown_by<std::invalid_argument>(
+        [&] { pool.map_async(tasks::square, up_to(3), {.soft_timeout = soft, .timeout = hard}); });
     EXPECT_NE(std::string(by_map.what()).find(field), std::string::npos) << by_map.what();
     PoolOptions wrong = options(1);
     wrong.soft_timeout = soft;

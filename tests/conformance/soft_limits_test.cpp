@@ -125,8 +125,10 @@ TEST_P(SoftLimits, EveryWayToLookThrowsAndTheErrorReachesTheCaller) {
 
 TEST_P(SoftLimits, ATaskThatStopsByItselfKeepsItsResult) {
   Pool pool = make_pool(1);
-  EXPECT_GT(pool.apply_async(compute_until_asked_to_stop, std::tuple{}, {.soft_timeout = 50ms}).get(patience), 0);
-  EXPECT_EQ(pool.apply_async(catch_and_clean_up, std::tuple{}, {.soft_timeout = 50ms}).get(patience), "cleaned up");
+  EXPECT_GT(pool.apply_async(compute_until_asked_to_stop, std::tuple{}, {.soft_timeout = 50ms}).get(patience),
+            0);
+  EXPECT_EQ(pool.apply_async(catch_and_clean_up, std::tuple{}, {.soft_timeout = 50ms}).get(patience),
+            "cleaned up");
 }
 
 TEST_P(SoftLimits, ATaskThatIgnoresItRunsIntoTheHardLimit) {
@@ -139,10 +141,10 @@ TEST_P(SoftLimits, ATaskThatIgnoresItRunsIntoTheHardLimit) {
 TEST_P(SoftLimits, ATaskThatIgnoresItAndEndsInTimeKeepsItsResult) {
   Pool pool = make_pool(1);
   Mailbox<bool> told;
-  const auto handle = pool.apply_async(
-      run_for, std::tuple{200'000}, {.timeout_callback = [&](bool soft, Duration) { told.put(soft); },
-                                     .soft_timeout = 5ms,
-                                     .timeout = patience});
+  const auto handle = pool.apply_async(run_for, std::tuple{200'000},
+                                       {.timeout_callback = [&](bool soft, Duration) { told.put(soft); },
+                                        .soft_timeout = 5ms,
+                                        .timeout = patience});
   EXPECT_EQ(handle.get(patience), 200'000);
   EXPECT_EQ(told.first(1), std::vector<bool>{true});
 }
@@ -182,9 +184,10 @@ TEST_P(SoftLimits, InAMapEachItemIsAskedForItself) {
                                      std::vector{0, 1, 2, 3, 4, 5}, {.soft_timeout = 100ms});
   thrown_by<SoftTimeLimitExceeded>([&] { handle.get(patience); });
   const std::vector<std::string> cleaned = {"cleaned up", "cleaned up"};
-  EXPECT_EQ(pool.map_async([](int) { return catch_and_clean_up(); }, std::vector{0, 1}, {.soft_timeout = 50ms})
-                .get(patience),
-            cleaned);
+  EXPECT_EQ(
+      pool.map_async([](int) { return catch_and_clean_up(); }, std::vector{0, 1}, {.soft_timeout = 50ms})
+          .get(patience),
+      cleaned);
 }
 
 TEST_P(SoftLimits, TheLimitOfACallAboveThePoolsHardOneIsRefused) {

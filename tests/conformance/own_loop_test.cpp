@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+// Pools without threads of their own, driven by the test as by a host with its own loop.
+#include "conformance/mailbox.hpp"
+#include "conformance/pool_test.hpp"
+#include "conformance/wait_ready.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace procpool::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+class OwnLoop : public PoolTest {
+ protected:
+  PoolOptions own_loop(std::size_t processes = 2) {
+    PoolOptions made = options(processes);
+    made.threads = false;
+    return made;
+  }
+};
+PROCPOOL_ON_ALL_BACKENDS(OwnLoop);
+
+/// Drives the pool as its documentation says, and by nothing else, until `done`. False if the handle stays
+/// silent although there is something to do.
+bool drive(Pool& pool, const std::function<bool()>& done) {
+  const TimePoint give_up = Clock::now() + patience;
+  while (!done()) {
+    if (Clock::now() > give_up || !becomes_ready(pool.event_handle(), 10s)) return false;
+    pool.handle_result_event();
+  }
+  return true;
+}
+
+/// The threads of this process, or 0 where nobody tells.
+std::size_t threads_here() {
+  std::error_code error;
+  const std::filesystem::directory_iterator threads("/proc/self/task", error);
+  return error ? 0 : static_cast<std::size_t>(std::distance(begin(threads), end(threads)));
+}
+
+TEST_P(OwnLoop, ResultsArriveThroughTheHandle) {
+  Pool pool(own_loop());
+  std::vector<ApplyResult<int>> results;
+  for (int i = 0; i < 100; ++i) results.push_back(pool.apply_async(tasks::square, i));
+  const auto mapped = pool.map_async(tasks::square, std::vector{1, 2, 3});
+  ASSERT_TRUE(drive(pool, [&] {
+    return mapped.ready() &&
+           std::all_of(results.begin(), results.end(), [](const auto& r) { return r.ready(); });
+  }));
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(results[static_cast<std::size_t>(i)].get(0s), i * i);
+  EXPECT_EQ(mapped.get(0s), (std::vector{1, 4, 9}));
+}
+
+TEST_P(OwnLoop, NoThreadIsStarted) {
+  if (in_memory()) GTEST_SKIP() << "its workers are threads";
+  const std::size_t before = threads_here();
+  Pool pool(own_loop());
+  bool called = false;
+  const auto handle =
+      pool.apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int&) { called = true; }});
+  ASSERT_TRUE(drive(pool, [&] { return called; }));
+  EXPECT_EQ(handle.get(), 3);
+  EXPECT_EQ(threads_here(), before);
+}
+
+TEST_P(OwnLoop, CallbacksAreMadeByWhoDrives) {
+  Pool pool(own_loop());
+  std::vector<std::thread::id> callers;
+  const auto note = [&] { callers.push_back(std::this_thread::get_id()); };
+  pool.apply_async(
+      tasks::add, std::tuple{1, 2},
+      {.callback = [&](const int&) { note(); }, .accept_callback = [&](Pid, TimePoint) { note(); }});
+  pool.apply_async(tasks::throw_42, std::tuple{}, {.error_callback = [&](std::exception_ptr) { note(); }});
+  ASSERT_TRUE(drive(pool, [&] { return callers.size() == 3; }));
+  EXPECT_EQ(callers, std::vector<std::thread::id>(3, std::this_thread::get_id()));
+}
+
+TEST_P(OwnLoop, CallbacksMaySubmitAndGet) {
+  Pool pool(own_loop());
+  int sum = 0;
+  std::function<void(const int&)> next = [&](const int& value) {
+    sum = value + pool.apply(tasks::add, 0, 0);
+    if (value < 20) pool.apply_async(tasks::add, std::tuple{value, 1}, {.callback = next});
+  };
+  pool.apply_async(tasks::add, std::tuple{0, 1}, {.callback = next});
+  ASSERT_TRUE(drive(pool, [&] { return sum == 20; }));
+}
+
+TEST_P(OwnLoop, ADeadWorkerIsReplacedAndItsJobTold) {
+  Pool pool(own_loop());
+  for (int i = 0; i < 5; ++i) {
+    const auto lost = pool.apply_async(tasks::segfault);
+    const auto other = pool.apply_async(tasks::square, i);
+    ASSERT_TRUE(drive(pool, [&] { return lost.ready() && other.ready(); }));
+    thrown_by<WorkerLostError>([&] { lost.get(0s); });
+    EXPECT_EQ(other.get(0s), i * i);
+  }
+  ASSERT_TRUE(drive(pool, [&] { return pool.worker_pids().size() == 2; }));
+}
+
+TEST_P(OwnLoop, AnIdleWorkerThatIsKilledIsReplaced) {
+  Mailbox<WorkerInfo> up;
+  PoolOptions hooked = own_loop(1);
+  hooked.on_process_up = [&](WorkerInfo worker) { up.put(worker); };
+  Pool pool(std::move(hooked));
+  for (std::size_t i = 1; i <= 3; ++i) {
+    ASSERT_TRUE(drive(pool, [&] { return up.all().size() == i; }));
+    kill_from_outside(up.all().back().pid);
+  }
+  ASSERT_TRUE(drive(pool, [&] { return up.all().size() == 4; }));
+  EXPECT_EQ(pool.apply(tasks::worker_pid), up.all().back().pid);
+}
+
+TEST_P(OwnLoop, TimeLimitsAreKept) {
+  Pool pool(own_loop());
+  std::vector<bool> told;
+  const auto hard = pool.apply_async(tasks::hang, std::tuple{},
+                                     {.timeout_callback = [&](bool soft, Duration) { told.push_back(soft); },
+                                      .soft_timeout = 20ms,
+                                      .timeout = 100ms});
+  const auto soft = pool.apply_async([] { this_task::sleep_for(1h); }, std::tuple{}, {.soft_timeout = 50ms});
+  ASSERT_TRUE(drive(pool, [&] { return hard.ready() && soft.ready() && told.size() == 2; }));
+  thrown_by<TimeLimitExceeded>([&] { hard.get(0s); });
+  thrown_by<SoftTimeLimitExceeded>([&] { soft.get(0s); });
+  EXPECT_EQ(told, (std::vector<bool>{true, false}));
+}
+
+TEST_P(OwnLoop, WhoWaitsDrives) {
+  Pool pool(own_loop());
+  EXPECT_EQ(pool.apply(tasks::add, 1, 2), 3);
+  EXPECT_EQ(pool.map(tasks::square, std::vector{1, 2, 3}), (std::vector{1, 4, 9}));
+  int sum = 0;
+  for (const int value : pool.imap(tasks::square, std::vector{1, 2, 3})) sum += value;
+  EXPECT_EQ(sum, 14);
+  thrown_by<WorkerLostError>([&] { pool.apply(tasks::segfault); });
+  thrown_by<TimeLimitExceeded>([&] { pool.apply_async(tasks::hang, std::tuple{}, {.timeout = 50ms}).get(); });
+  thrown_by<TimeoutError>([&] { pool.apply_async(tasks::hang).get(50ms); });
+}
+
+TEST_P(OwnLoop, SeveralThreadsMayWait) {
+  Pool pool(own_loop());
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&pool, t] {
+      for (int i = 0; i < 50; ++i) EXPECT_EQ(pool.apply(tasks::add, t, i), t + i);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_P(OwnLoop, MaintainPoolServesToo) {
+  Pool pool(own_loop(1));
+  const auto handle = pool.apply_async(tasks::add, 1, 2);
+  EXPECT_TRUE(becomes_true([&] {
+    pool.maintain_pool();
+    return handle.ready();
+  }));
+  kill_from_outside(pool.worker_pids().at(0));
+  EXPECT_TRUE(becomes_true([&] {
+    pool.maintain_pool();
+    return pool.stats().restarts == 1 && pool.did_start_ok();
+  }));
+  EXPECT_EQ(pool.apply(tasks::add, 1, 2), 3);
+}
+
+TEST_P(OwnLoop, JoinFinishesTheWork) {
+  Pool pool(own_loop());
+  std::vector<ApplyResult<int>> results;
+  std::vector<int> called;
+  for (int i = 0; i < 20; ++i) {
+    results.push_back(pool.apply_async(tasks::square, std::tuple{i},
+                                       {.callback = [&](const int& value) { called.push_back(value); }}));
+  }
+  pool.close();
+  pool.join();
+  EXPECT_EQ(called.size(), 20U);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(results[static_cast<std::size_t>(i)].get(0s), i * i);
+}
+
+TEST_P(OwnLoop, TheEndIsPromptWhateverTheWorkersDo) {
+  ApplyResult<int> running;
+  ApplyResult<int> waiting;
+  {
+    Pool pool(own_loop(1));
+    running = pool.apply_async(tasks::spin_with_signals_blocked);
+    waiting = pool.apply_async(tasks::add, 1, 2);
+    ASSERT_TRUE(drive(pool, [&] { return running.accepted(); }));
+  }
+  thrown_by<Terminated>([&] { running.get(0s); });
+  thrown_by<Terminated>([&] { waiting.get(0s); });
+}
+
+TEST_P(OwnLoop, SubmissionToAFullQueueDrives) {
+  PoolOptions limited = own_loop(1);
+  limited.max_queued_jobs = 1;
+  Pool pool(std::move(limited));
+  std::vector<ApplyResult<int>> results;
+  for (int i = 0; i < 10; ++i) results.push_back(pool.apply_async(tasks::square, i));
+  EXPECT_EQ(results.back().get(patience), 81);
+}
+
+TEST_P(OwnLoop, IsRefusedToPoolsWithThreads) {
+  Pool pool = make_pool(1);
+  EXPECT_THROW(pool.handle_result_event(), std::logic_error);
+  EXPECT_THROW(static_cast<void>(pool.event_handle()), std::logic_error);
+}
+
+TEST_P(OwnLoop, SentinelsTellOfADeadWorker) {
+  if (in_memory()) GTEST_SKIP() << "threads have no handles";
+  Pool pool(own_loop(2));
+  ASSERT_TRUE(is_whole(pool, 2));
+  const auto sentinels = pool.process_sentinels();
+  ASSERT_EQ(sentinels.size(), 2U);
+  for (const NativeHandle sentinel : sentinels) EXPECT_FALSE(becomes_ready(sentinel, 0s));
+  kill_from_outside(pool.worker_pids().at(0));
+  // Nobody drives the pool meanwhile, so the handles stay what they are.
+  EXPECT_TRUE(becomes_true([&] {
+    return std::count_if(sentinels.begin(), sentinels.end(),
+                         [](NativeHandle s) { return becomes_ready(s, 0s); }) == 1;
+  }));
+  ASSERT_TRUE(drive(pool, [&] { return pool.stats().restarts == 1; }));
+}
+
+}  // namespace
+}  // namespace procpool::testing

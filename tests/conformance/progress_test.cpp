@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// Progress reports on their way from a task to the host.
+#include "conformance/mailbox.hpp"
+#include "conformance/pool_test.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace procpool::testing {
+namespace {
+
+using Report = std::pair<double, std::string>;
+
+class Progress : public PoolTest {};
+PROCPOOL_ON_ALL_BACKENDS(Progress);
+
+int report_and_wait(std::string gate) {
+  this_task::report_progress(0.25, "a quarter");
+  tasks::wait_at(gate, 0);
+  this_task::report_progress(1.0);
+  return 1;
+}
+int report_many(int count) {
+  for (int i = 0; i < count; ++i)
+    this_task::report_progress(static_cast<double>(i) / count, std::to_string(i));
+  return count;
+}
+int report_and_die() {
+  this_task::report_progress(0.5, "last words");
+  return tasks::segfault();
+}
+int report_at_length(std::size_t length) {
+  this_task::report_progress(0.5, std::string(length, 'x'));
+  return 1;
+}
+int report_nonsense() {
+  this_task::report_progress(-7.0);
+  this_task::report_progress(std::numeric_limits<double>::infinity());
+  return 1;
+}
+int report_item(int x) {
+  this_task::report_progress(0, std::to_string(x));
+  return x;
+}
+
+TEST_P(Progress, ArrivesWhileTheTaskRuns) {
+  Pool pool = make_pool(1);
+  const tasks::Gate gate;
+  Mailbox<Report> told;
+  const auto handle = pool.apply_async(report_and_wait, std::tuple{gate.path()},
+                                       {.progress_callback = [&](double fraction, const std::string& note) {
+                                         told.put({fraction, note});
+                                       }});
+  EXPECT_EQ(told.first(1).front(), Report(0.25, "a quarter"));
+  EXPECT_FALSE(handle.ready());
+  gate.open();
+  EXPECT_EQ(handle.get(patience), 1);
+  EXPECT_EQ(told.first(2).back(), Report(1.0, ""));
+}
+
+TEST_P(Progress, AllReportsArriveInOrderAndBeforeTheResult) {
+  Pool pool = make_pool(1);
+  constexpr int count = 20'000;
+  Mailbox<std::string> told;
+  const auto handle =
+      pool.apply_async(report_many, std::tuple{count},
+                       {.callback = [&](const int&) { told.put("result"); },
+                        .progress_callback = [&](double, const std::string& note) { told.put(note); }});
+  EXPECT_EQ(handle.get(patience), count);
+  const auto notes = told.first(count + 1);
+  for (int i = 0; i < count; ++i) ASSERT_EQ(notes[static_cast<std::size_t>(i)], std::to_string(i));
+  EXPECT_EQ(notes.back(), "result");
+}
+
+TEST_P(Progress, NobodyHasToListen) {
+  Pool pool = make_pool(1);
+  EXPECT_EQ(pool.apply(report_many, 5'000), 5'000);
+}
+
+TEST_P(Progress, OfATaskThatCrashesIsKept) {
+  Pool pool = make_pool(1);
+  Mailbox<std::string> told;
+  const auto handle =
+      pool.apply_async(report_and_die, std::tuple{},
+                       {.progress_callback = [&](double, const std::string& note) { told.put(note); }});
+  thrown_by<WorkerLostError>([&] { handle.get(patience); });
+  EXPECT_EQ(told.first(1).front(), "last words");
+}
+
+TEST_P(Progress, ALongNoteIsCut) {
+  Pool pool = make_pool(1);
+  for (const std::size_t length : {std::size_t{1000}, std::size_t{1001}, std::size_t{5'000'000}}) {
+    Mailbox<std::string> told;
+    const auto handle =
+        pool.apply_async(report_at_length, std::tuple{length},
+                         {.progress_callback = [&](double, const std::string& note) { told.put(note); }});
+    EXPECT_EQ(handle.get(patience), 1);
+    EXPECT_EQ(told.first(1).front(), std::string(1000, 'x'));
+  }
+}
+
+TEST_P(Progress, NonsenseHarmsOnlyWhoReadsIt) {
+  Pool pool = make_pool(1);
+  Mailbox<double> told;
+  const auto handle = pool.apply_async(
+      report_nonsense, std::tuple{},
+      {.progress_callback = [&](double fraction, const std::string&) { told.put(fraction); }});
+  EXPECT_EQ(handle.get(patience), 1);
+  EXPECT_EQ(told.first(2).size(), 2U);
+}
+
+TEST_P(Progress, OfAMapGoesToItsCallback) {
+  Pool pool = make_pool(1);
+  for (const std::optional<std::size_t> chunksize :
+       {std::optional<std::size_t>{}, std::optional<std::size_t>{2}}) {
+    Mailbox<std::string> told;
+    const auto handle =
+        pool.map_async(report_item, std::vector{1, 2, 3, 4},
+                       {.chunksize = chunksize,
+                        .progress_callback = [&](double, const std::string& note) { told.put(note); }});
+    EXPECT_EQ(handle.get(patience), (std::vector{1, 2, 3, 4}));
+    EXPECT_EQ(told.first(4), (std::vector<std::string>{"1", "2", "3", "4"}));
+  }
+}
+
+TEST_P(Progress, ACallbackThatThrowsDoesNoHarm) {
+  Pool pool = make_pool(1);
+  Mailbox<int> reported;
+  pool.on_callback_error([&](const std::exception_ptr&) { reported.put(1); });
+  const auto handle =
+      pool.apply_async(report_many, std::tuple{3}, {.progress_callback = [](double, const std::string&) {
+                         throw std::runtime_error("from the callback");
+                       }});
+  EXPECT_EQ(handle.get(patience), 3);
+  EXPECT_EQ(reported.first(3).size(), 3U);
+}
+
+}  // namespace
+}  // namespace procpool::testing
