@@ -5,6 +5,7 @@
 
 #include <procpool/export.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -21,7 +22,7 @@ class ByteBuffer {
   static constexpr std::size_t no_limit = SIZE_MAX;
 
   ByteBuffer() noexcept = default;
-  explicit ByteBuffer(std::size_t limit) noexcept : limit_(limit) {}
+  explicit ByteBuffer(std::size_t limit) noexcept { set_limit(limit); }
   ByteBuffer(ByteBuffer&& other) noexcept { take(other); }
   ByteBuffer& operator=(ByteBuffer&& other) noexcept {
     if (this != &other) {
@@ -36,14 +37,14 @@ class ByteBuffer {
 
   void append(const void* bytes, std::size_t count) {
     if (count == 0) return;
-    if (count > capacity_ - size_) grow(count);
+    if (count > usable_ - size_) grow(count);
     std::memcpy(data() + size_, bytes, count);
     size_ += count;
   }
   void append(std::span<const std::byte> bytes) { append(bytes.data(), bytes.size()); }
   /// Adds `count` bytes with any contents and returns where they are.
   std::byte* extend(std::size_t count) {
-    if (count > capacity_ - size_) grow(count);
+    if (count > usable_ - size_) grow(count);
     size_ += count;
     return data() + size_ - count;
   }
@@ -59,7 +60,10 @@ class ByteBuffer {
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] std::span<const std::byte> view() const noexcept { return {data(), size_}; }
   [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
-  void set_limit(std::size_t limit) noexcept { limit_ = limit; }
+  void set_limit(std::size_t limit) noexcept {
+    limit_ = limit;
+    usable_ = std::max(size_, std::min(capacity_, limit_));
+  }
 
  private:
   PROCPOOL_EXPORT void grow(std::size_t count);
@@ -68,7 +72,8 @@ class ByteBuffer {
     heap_ = std::exchange(other.heap_, nullptr);
     size_ = std::exchange(other.size_, 0);
     capacity_ = std::exchange(other.capacity_, inline_capacity);
-    limit_ = other.limit_;
+    set_limit(other.limit_);
+    other.set_limit(other.limit_);
     if (!heap_) std::memcpy(inline_, other.inline_, size_);
   }
 
@@ -76,6 +81,7 @@ class ByteBuffer {
   std::size_t size_ = 0;
   std::size_t capacity_ = inline_capacity;
   std::size_t limit_ = no_limit;
+  std::size_t usable_ = inline_capacity;  ///< of the capacity, what the limit leaves
   std::byte inline_[inline_capacity];
 };
 

@@ -20,6 +20,7 @@ void ByteBuffer::grow(std::size_t count) {
   if (heap_ == nullptr) std::memcpy(memory, inline_, size_);
   heap_ = memory;
   capacity_ = wanted;
+  usable_ = std::min(capacity_, limit_);
 }
 
 void ByteBuffer::release() noexcept {

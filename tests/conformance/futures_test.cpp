@@ -61,7 +61,8 @@ Started<std::string> describe_error(Pool& pool) {
 }
 Started<std::vector<int>> squares(Pool& pool) {
   co_await pool.apply_async(tasks::nothing);
-  co_return co_await pool.map_async(tasks::square, std::vector{1, 2, 3});
+  const std::vector<int> numbers{1, 2, 3};  // GCC 12 cannot compile a list within a co_await expression
+  co_return co_await pool.map_async(tasks::square, numbers);
 }
 Started<int> count_up(Pool& pool, int rounds) {
   int sum = 0;

@@ -69,13 +69,13 @@ inline constexpr bool same_length<TypeList<A...>, TypeList<B...>> = sizeof...(A)
 
 /// The parameters as they are declared, where there is one declaration: arguments are then encoded as what
 /// the function takes. `Given`, the decayed arguments, for templates, overloads and where default arguments
-/// fill up.
+/// fill up; and for C functions like abort(), whose type has an attribute in Clang that no pattern matches.
 template <class F, class Given>
 struct ParametersOf {
   using Type = Given;
 };
 template <class F, class Given>
-requires FunctionPointer<F>
+requires FunctionPointer<F> && requires { typename Signature<F>::Parameters; }
 struct ParametersOf<F, Given> {
   using Type = typename Signature<F>::Parameters;
 };
