@@ -25,9 +25,9 @@ enum class Reached : std::uint8_t { sent, gone, unsupported };
 /// Signals the process of a watch_exit() descriptor. `unsupported`: ask the launcher. (exit_watch_*.cpp)
 [[nodiscard]] Reached signal_by_watch(int watch, int signum) noexcept;
 
-/// Kills the process of the watch and the group that it leads, whoever reaps them. For when the launcher,
-/// whose work that is, is lost. `watch` may be -1: then nothing is certain, and nothing is done.
-/// (exit_watch_*.cpp)
+/// Kills the process of the watch and the group that it leads, also if somebody has reaped the leader. For
+/// when the launcher, whose work that is, is lost. Does nothing where it cannot be sure of whom it would
+/// kill. `watch` may be -1. (exit_watch_*.cpp)
 void kill_group_by_watch(int watch, pid_t leader) noexcept;
 
 /// True if the process of the watch has not ended.

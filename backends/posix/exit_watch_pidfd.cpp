@@ -37,12 +37,15 @@ Reached signal_by_watch(int watch, int signum) noexcept {
 }
 
 void kill_group_by_watch(int watch, pid_t leader) noexcept {
-  if (watch < 0) return;
   // The group outlives its leader; the flag reaches it by the handle even then.
-  if (send_signal(watch, SIGKILL, signal_process_group) == 0 || errno != EINVAL) return;
-  // Before 6.9: the number is the leader's own for as long as it runs.
-  if (still_runs(watch)) ::kill(-leader, SIGKILL);
-  send_signal(watch, SIGKILL, 0);
+  if (watch >= 0 && (send_signal(watch, SIGKILL, signal_process_group) == 0 || errno != EINVAL)) return;
+  // Before 6.9, by its number. That is the leader's as long as it is not reaped. After that it is nobody's as
+  // long as the group has members (pid numbers are freed with their last use as a group), and another process
+  // that had got it would be there to see.
+  const bool reaped = watch < 0 || send_signal(watch, 0, 0) != 0;
+  if (reaped && (::kill(leader, 0) == 0 || errno != ESRCH)) return;
+  ::kill(-leader, SIGKILL);
+  if (watch >= 0) send_signal(watch, SIGKILL, 0);
 }
 
 bool still_runs(int watch) noexcept {

@@ -4,37 +4,19 @@
 // a small process, tens of milliseconds for one that has inherited a GiB. So what was inherited is subtracted
 // as a whole: a worker that overwrites inherited pages is measured too small by that much.
 #include "posix/footprint.hpp"
-#include "posix/unique_fd.hpp"
-
-#include <cinttypes>
-#include <cstdio>
-#include <cstring>
-
-#include <fcntl.h>
+#include "posix/read_file.hpp"
 
 namespace procpool::posix {
 
 namespace {
 
-/// The number after `name`, in kB; false if there is none.
-bool find_kilobytes(const char* text, const char* name, std::uint64_t& value) noexcept {
-  const char* at = std::strstr(text, name);
-  return at != nullptr && std::sscanf(at + std::strlen(name), "%" SCNu64, &value) == 1;
-}
-
 /// Nothing if there is no such process, or it is a zombie, which has no memory.
 std::optional<std::uint64_t> private_bytes(const char* path) noexcept {
-  const UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
-  if (!fd) return std::nullopt;
-  char text[4096];
-  const ssize_t count = ::read(fd.get(), text, sizeof text - 1);
-  if (count <= 0) return std::nullopt;
-  text[count] = '\0';
-  std::uint64_t resident = 0;
-  std::uint64_t swapped = 0;
-  if (!find_kilobytes(text, "\nRssAnon:", resident)) return std::nullopt;
-  find_kilobytes(text, "\nVmSwap:", swapped);  // not there without swap in the kernel
-  return (resident + swapped) * 1024;
+  SmallFile text;
+  if (!read_file(path, text)) return std::nullopt;
+  const auto resident = find_bytes(text, "\nRssAnon:");
+  if (!resident) return std::nullopt;
+  return *resident + find_bytes(text, "\nVmSwap:").value_or(0);  // not there without swap in the kernel
 }
 
 }  // namespace

@@ -171,14 +171,16 @@ ExitStatus LauncherLink::reap(std::chrono::milliseconds patience) noexcept {
   return ExitStatus::from_code(WEXITSTATUS(status));
 }
 
-void LauncherLink::shut_down() noexcept {
+bool LauncherLink::shut_down() noexcept {
+  bool orderly = false;
   if (owner_ == ::getpid() && pid_ != 0) {
     ::shutdown(control_.get(), SHUT_WR);
     drain_until_end();
-    reap(std::chrono::milliseconds(0));
+    orderly = reap(std::chrono::milliseconds(0)) == ExitStatus::from_code(0);
   }
   const std::lock_guard lock(sending_);
   control_.reset();
+  return orderly;
 }
 
 }  // namespace procpool::posix

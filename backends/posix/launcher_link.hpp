@@ -57,10 +57,10 @@ class LauncherLink {
   /// The control socket, to wait for.
   [[nodiscard]] int descriptor() const noexcept { return control_.get(); }
 
-  /// Lets the launcher kill everything and end, and waits for that, 10 s at most; kills it then. No further
-  /// calls but send(), which fails. In a process that was forked from the host it only gives back its own
-  /// descriptors.
-  void shut_down() noexcept;
+  /// Lets the launcher kill everything and end, and waits for that, 10 s at most; kills it then. True if it
+  /// is known to have ended as it should, with all its workers. No further calls but send(), which fails. In
+  /// a process that was forked from the host it only gives back its own descriptors.
+  bool shut_down() noexcept;
 
  private:
   LauncherLink() = default;

@@ -4,6 +4,8 @@
 namespace procpool::detail {
 
 // macOS kills by "jetsam" and keeps no count that an ordinary process can read.
-std::uint64_t oom_kills() noexcept { return 0; }
+std::uint64_t oom_kills() noexcept {
+  return 0;
+}
 
 }  // namespace procpool::detail

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Linux 4.13 counts the processes that its OOM killer has killed, of the whole system and of control groups, as oom_kill in
-// /proc/vmstat.
-#include "supervision/oom_kills.hpp"
-
+// Linux 4.13 counts the processes that its OOM killer has killed, of the whole system and of control groups,
+// as oom_kill in /proc/vmstat.
 #include "posix/unique_fd.hpp"
+#include "supervision/oom_kills.hpp"
 
 #include <cinttypes>
 #include <cstdio>

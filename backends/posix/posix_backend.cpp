@@ -24,6 +24,10 @@ namespace {
 /// How long a launcher may not read before a start is given up.
 constexpr auto start_patience = std::chrono::seconds(5);
 
+/// How long killed workers may take to be gone, after a launcher that could not wait for them.
+constexpr auto death_patience = std::chrono::seconds(5);
+constexpr auto doorbell_patience = std::chrono::seconds(1);
+
 constexpr const char* init_advice =
     "; add this as the first statement of main:\n    procpool::init(argc, argv);";
 
@@ -260,20 +264,24 @@ void PosixBackend::serve_doorbell(const std::shared_ptr<WorkerHandle>& worker) {
   }
 }
 
-/// The launcher has ended without being asked to. Its workers are killed by the system, or by us now.
+/// Ends the launcher and sees to it that the workers are dead, also if the launcher was killed before it
+/// could do so.
+void PosixBackend::end_workers(Session& session) noexcept {
+  session.watch.reset();
+  for (const auto& [id, worker] : session.workers) worker->doorbell_watch.reset();
+  if (!session.launcher->shut_down()) {
+    for (const auto& [id, worker] : session.workers) worker->kill_without_launcher();
+    const Deadline process(death_patience);
+    const Deadline doorbell(doorbell_patience);
+    for (const auto& [id, worker] : session.workers) worker->wait_until_dead(process, doorbell);
+  }
+  for (const auto& [id, worker] : session.workers) worker->set_ended();
+}
+
+/// The launcher has ended without being asked to.
 void PosixBackend::lose(const std::shared_ptr<Session>& session) {
-  session->watch.reset();
-  std::erase(sessions_, session);
-  session->launcher->shut_down();
+  end_workers(*session);
   const auto workers = std::exchange(session->workers, {});
-  for (const auto& [id, worker] : workers) {
-    worker->doorbell_watch.reset();
-    worker->kill_without_launcher();
-  }
-  for (const auto& [id, worker] : workers) {
-    worker->wait_until_dead();
-    worker->set_ended();
-  }
   // Whoever listens may start workers anew, or close.
   for (const auto& [id, worker] : workers) {
     if (!session->open) return;
@@ -283,20 +291,13 @@ void PosixBackend::lose(const std::shared_ptr<Session>& session) {
       events_->start_failed(id, to_error_code(EOWNERDEAD), "the launcher was lost");
     }
   }
+  std::erase(sessions_, session);
 }
 
 void PosixBackend::close() noexcept {
   for (const auto& session : std::exchange(sessions_, {})) {
     session->open = false;
-    session->watch.reset();
-    for (const auto& [id, worker] : session->workers) worker->doorbell_watch.reset();
-    session->launcher->shut_down();
-    // Dead already, unless the launcher was lost and its end not seen yet.
-    for (const auto& [id, worker] : session->workers) worker->kill_without_launcher();
-    for (const auto& [id, worker] : session->workers) {
-      worker->wait_until_dead();
-      worker->set_ended();
-    }
+    end_workers(*session);
     session->workers.clear();
   }
   bell_.reset();

@@ -54,6 +54,7 @@ class PosixBackend final : public ProcessBackend {
   void started(const std::shared_ptr<Session>& session, const std::shared_ptr<WorkerHandle>& worker,
                ReceivedRecord& received);
   void serve_doorbell(const std::shared_ptr<WorkerHandle>& worker);
+  static void end_workers(Session& session) noexcept;
   void lose(const std::shared_ptr<Session>& session);
 
   const std::string_view name_;

@@ -19,9 +19,6 @@ namespace {
 /// How long a launcher may not read before a kill is given up. It reads at once, unless somebody has stopped
 /// it.
 constexpr auto kill_patience = std::chrono::seconds(5);
-/// How long a killed process may take to be gone.
-constexpr auto death_patience = std::chrono::seconds(5);
-constexpr auto doorbell_patience = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -48,19 +45,16 @@ void WorkerHandle::kill_without_launcher() noexcept {
   if (pid_ != 0 && !ended_) kill_group_by_watch(exit_watch_.get(), pid_);
 }
 
-bool WorkerHandle::wait_until_dead() noexcept {
+void WorkerHandle::wait_until_dead(const Deadline& process, const Deadline& doorbell) noexcept {
   int exit_watch = -1;
   {
     const std::lock_guard lock(mutex_);
     exit_watch = exit_watch_.get();
   }
-  if (exit_watch >= 0 && !wait_for(exit_watch, POLLIN, Deadline(death_patience))) return false;
-  // The end of the doorbell tells of a process whose pid nobody knew, and of copies that the task had forked.
-  const Deadline deadline(doorbell_patience);
+  if (exit_watch >= 0) wait_for(exit_watch, POLLIN, process);
   while (drain_doorbell(doorbell_.get()) != Drained::peer_gone) {
-    if (!wait_for(doorbell_.get(), POLLIN, deadline)) return false;
+    if (!wait_for(doorbell_.get(), POLLIN, doorbell)) return;
   }
-  return true;
 }
 
 void WorkerHandle::send_signal(int signum, std::chrono::milliseconds patience) noexcept {

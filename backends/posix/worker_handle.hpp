@@ -5,6 +5,7 @@
 
 #include "posix/host_fd.hpp"
 #include "posix/launcher_link.hpp"
+#include "posix/poll_wait.hpp"
 #include "posix/shared_memory.hpp"
 
 #include <procpool/process_backend.hpp>
@@ -38,9 +39,9 @@ class WorkerHandle {
 
   /// For when the launcher is lost: kills the process with its group.
   void kill_without_launcher() noexcept;
-  /// Waits until the process is dead and nothing holds the other end of its doorbell. False if that was not
-  /// certain in time.
-  bool wait_until_dead() noexcept;
+  /// Waits until the process is dead, and until nothing holds the other end of its doorbell: that tells of a
+  /// process whose pid nobody knew, and of copies that the task has forked.
+  void wait_until_dead(const Deadline& process, const Deadline& doorbell) noexcept;
 
   // As WorkerProcess:
   void kill() noexcept;

@@ -46,8 +46,10 @@ void Dispatcher::terminate(Submission& submission, int signum, const std::except
 void Dispatcher::discard(Submission& submission, const std::exception_ptr& error) {
   std::unique_lock lock(mutex_);
   take_in();
-  // Its worker's answer will find it settled; what still waits will be passed over.
+  withdraw(submission);
+  // Its worker's answer will find it settled; what waits will be passed over.
   for (std::uint32_t unit = 0; unit < submission.units(); ++unit) fail_unit(submission, unit, error, 0);
+  pass();
   finish_turn(lock);
 }
 

@@ -18,6 +18,8 @@ namespace {
 
 /// A task that has run this long may well run much longer: all that waits behind it goes elsewhere.
 constexpr Duration long_task = std::chrono::microseconds(500);
+/// How long a thread that waits for room in the queue serves a loop before it looks again.
+constexpr Duration longest_drive = std::chrono::milliseconds(20);
 /// How often one turn serves what has come in meanwhile before it leaves the rest to the loop.
 constexpr int longest_turn = 4;
 /// With fewer jobs out, looking again when half of them are done is not worth the wake-up.
@@ -38,7 +40,13 @@ void Dispatcher::submit(Ref<Submission> submission) {
   {
     std::unique_lock lock(inbox_mutex_);
     if (settings_.max_queued != 0) {
-      fewer_open_.wait(lock, [this] { return refusal_ || open_units_ < settings_.max_queued; });
+      const auto may_go_on = [this] { return refusal_ || open_units_ < settings_.max_queued; };
+      while (!loop_.has_thread() && !may_go_on()) {
+        lock.unlock();
+        loop_.drive(longest_drive);
+        lock.lock();
+      }
+      fewer_open_.wait(lock, may_go_on);
       if (!refusal_) open_units_ += submission->units();
     }
     if (refusal_) std::rethrow_exception(refusal_);

@@ -42,6 +42,10 @@ bool Waiting::wait(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
     }
   }
   waitable.waiters_.fetch_sub(1, std::memory_order_relaxed);
+  if (awaited_ == nullptr && !followers_.empty()) {
+    followers_.front()->leads = true;
+    followers_.front()->wake.notify_one();
+  }
   return waitable.ready();
 }
 
@@ -72,10 +76,6 @@ void Waiting::lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
     if (bell_ == nullptr) leader_left_bell_.notify_all();
   }
   awaited_ = nullptr;
-  if (!followers_.empty()) {
-    followers_.front()->leads = true;
-    followers_.front()->wake.notify_one();
-  }
 }
 
 void Waiting::follow(std::unique_lock<std::mutex>& lock, Waitable& waitable,
@@ -87,11 +87,6 @@ void Waiting::follow(std::unique_lock<std::mutex>& lock, Waitable& waitable,
     if (self.wake.wait_until(lock, until) == std::cv_status::timeout) break;
   }
   followers_.erase(std::find(followers_.begin(), followers_.end(), &self));
-  // Told to lead, but done already: the next one shall.
-  if (self.leads && waitable.ready() && !followers_.empty()) {
-    followers_.front()->leads = true;
-    followers_.front()->wake.notify_one();
-  }
 }
 
 void Waiting::settled(DispatcherLoop& loop, Waitable& waitable) noexcept {

@@ -6,12 +6,20 @@
 namespace procpool::detail {
 
 void CallbackQueue::push(std::function<void()> call) {
-  const std::lock_guard guard(mutex_);
+  std::unique_lock lock(mutex_);
+  if (finished_) {
+    const auto on_error = on_error_;
+    lock.unlock();
+    CallbackQueue::call(call, on_error);
+    return;
+  }
   calls_.push_back(std::move(call));
-  if (!running_ && threaded_) {
-    if (thread_.joinable()) thread_.join();
+  if (!threaded_) {
+    if (calls_.size() == 1 && wake_) wake_();
+    return;
+  }
+  if (!running_) {
     running_ = true;
-    finishing_ = false;
     thread_ = std::thread([self = shared_from_this()] { self->run(); });
     thread_id_ = thread_.get_id();
   }
@@ -30,11 +38,12 @@ bool CallbackQueue::on_own_thread() const {
 
 bool CallbackQueue::finish(std::optional<TimePoint> deadline) {
   std::unique_lock lock(mutex_);
-  if (!threaded_) {
-    while (!calls_.empty()) call_next(lock);
-    return true;
-  }
   finishing_ = true;
+  if (!threaded_) {
+    lock.unlock();
+    call_pending();
+    lock.lock();
+  }
   if (running_ && std::this_thread::get_id() == thread_id_) {
     if (thread_.joinable()) thread_.detach();
     return true;
@@ -47,33 +56,49 @@ bool CallbackQueue::finish(std::optional<TimePoint> deadline) {
       return false;
     }
   }
+  finished_ = true;
+  wake_ = nullptr;
   std::thread ended = std::move(thread_);
   lock.unlock();
   if (ended.joinable()) ended.join();
   return true;
 }
 
-void CallbackQueue::do_without_thread() {
+void CallbackQueue::do_without_thread(std::function<void()> wake) {
   const std::lock_guard guard(mutex_);
   threaded_ = false;
+  wake_ = std::move(wake);
 }
 
 void CallbackQueue::call_pending() {
   std::unique_lock lock(mutex_);
+  const bool nested = running_ && thread_id_ == std::this_thread::get_id();
+  if (running_ && !nested) return;
+  running_ = true;
+  thread_id_ = std::this_thread::get_id();
   while (!calls_.empty()) call_next(lock);
+  if (nested) return;
+  running_ = false;
+  if (finishing_) finished_ = true;
+  changed_.notify_all();
 }
 
-void CallbackQueue::call_next(std::unique_lock<std::mutex>& lock) {
-  std::function<void()> call = std::move(calls_.front());
-  calls_.pop_front();
-  const auto on_error = on_error_;
-  lock.unlock();
+void CallbackQueue::call(const std::function<void()>& call,
+                         const std::function<void(std::exception_ptr)>& on_error) {
   try {
     call();
   } catch (...) {
     if (on_error) on_error(std::current_exception());
   }
-  call = nullptr;
+}
+
+void CallbackQueue::call_next(std::unique_lock<std::mutex>& lock) {
+  std::function<void()> next = std::move(calls_.front());
+  calls_.pop_front();
+  const auto on_error = on_error_;
+  lock.unlock();
+  call(next, on_error);
+  next = nullptr;
   lock.lock();
 }
 
@@ -89,6 +114,7 @@ void CallbackQueue::run() {
     }
   }
   running_ = false;
+  finished_ = true;
   changed_.notify_all();
 }
 

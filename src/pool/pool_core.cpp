@@ -60,7 +60,7 @@ PoolCore::PoolCore(PoolOptions&& options)
         "procpool::init(argc, argv); that has to be the first statement of main()");
   }
   loop_.on_timer([this] { serve(); });
-  if (!threads_) context_->callbacks->do_without_thread();
+  if (!threads_) context_->callbacks->do_without_thread([this] { loop_.post([] {}); });
   backend_->open(setup_, loop_, supervisor_);
   if (setup_.memory_limit) {
     const bool by_kernel = backend_->enforces_memory_limit();
@@ -75,12 +75,15 @@ PoolCore::PoolCore(PoolOptions&& options)
     } else {
       set_timer();
       loop_.run_once();
+      // That may have used up the word that callbacks wait.
+      loop_.post([] {});
     }
   } catch (...) {
     context_->dispatcher->set_bell(nullptr);
     supervisor_.stop_replacing();
     backend_->close();
     supervisor_.forget_all();
+    context_->callbacks->finish(std::nullopt);
     throw;
   }
 }
@@ -203,6 +206,17 @@ void PoolCore::drive(Duration longest) {
   context_->callbacks->call_pending();
 }
 
+void PoolCore::acquire_slot(Semaphore& semaphore) {
+  if (threads_) {
+    semaphore.acquire();
+    return;
+  }
+  while (!semaphore.try_acquire()) {
+    context_->dispatcher->check_open();
+    drive(tick);
+  }
+}
+
 void PoolCore::handle_result_event() {
   if (threads_) throw std::logic_error("procpool: handle_result_event() is for pools with PoolOptions::threads = false");
   {
@@ -283,6 +297,8 @@ bool PoolCore::join(std::optional<TimePoint> deadline) {
       if (deadline && Clock::now() >= *deadline) return false;
       drive(tick);
     }
+    // Whoever waits for a result and drives the loop meanwhile has to leave it first.
+    context_->dispatcher->set_bell(nullptr);
     const std::lock_guard driving(drive_mutex_);
     if (!ended_) end();
   }

@@ -34,6 +34,8 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   PoolCore(const PoolCore&) = delete;
   PoolCore& operator=(const PoolCore&) = delete;
 
+  /// Waits for a slot and takes it. Throws what submit() would throw if the caller had to serve a pool that is closed.
+  void acquire_slot(Semaphore& semaphore);
   void submit(Ref<Job> job) { context_->dispatcher->submit(Ref<Submission>::share(job.get())); }
   [[nodiscard]] const std::shared_ptr<const JobContext>& context() const noexcept { return context_; }
   [[nodiscard]] std::size_t max_message() const noexcept { return terms_.max_message; }

@@ -44,7 +44,7 @@ JobHandle PoolHandle::call(TaskRef task, std::size_t prefix_length, ByteBuffer&&
   const auto& semaphore = core.context()->semaphore;
   if (!semaphore || (options && !options->wait_for_slot)) return submit(core, std::move(job), std::move(options));
   check_open();
-  semaphore->acquire();
+  core.acquire_slot(*semaphore);
   try {
     job->hold_slot();
     return submit(core, std::move(job), std::move(options));

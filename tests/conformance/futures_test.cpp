@@ -111,6 +111,18 @@ TEST_P(Futures, NoFutureIsLeftBehindByAPoolThatEnds) {
   }
 }
 
+TEST_P(Futures, AFutureMayBeMadeAfterThePoolHasEnded) {
+  ApplyResult<int> handle;
+  {
+    Pool pool = make_pool(1);
+    handle = pool.apply_async(tasks::add, 1, 2);
+    ASSERT_TRUE(handle.wait(patience));
+  }
+  std::future<int> late = handle.to_future();
+  ASSERT_EQ(late.wait_for(patience), std::future_status::ready);
+  EXPECT_EQ(late.get(), 3);
+}
+
 TEST_P(Futures, ACoroutineGoesOnWithTheResult) {
   Pool pool = make_pool();
   const tasks::Gate gate;

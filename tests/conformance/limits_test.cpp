@@ -31,6 +31,7 @@ int hang_at_5(int x) {
   return x == 5 ? tasks::hang() : x;
 }
 int take_20_ms(int x) {
+  in_memory::check_alive();
   std::this_thread::sleep_for(20ms);
   return x;
 }

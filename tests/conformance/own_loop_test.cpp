@@ -5,6 +5,7 @@
 #include "conformance/wait_ready.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <exception>
@@ -208,6 +209,48 @@ TEST_P(OwnLoop, SubmissionToAFullQueueDrives) {
   std::vector<ApplyResult<int>> results;
   for (int i = 0; i < 10; ++i) results.push_back(pool.apply_async(tasks::square, i));
   EXPECT_EQ(results.back().get(patience), 81);
+}
+
+TEST_P(OwnLoop, WaitingForASlotDrives) {
+  PoolOptions limited = own_loop(1);
+  limited.putlocks = true;
+  Pool pool(std::move(limited));
+  std::vector<ApplyResult<int>> results;
+  for (int i = 0; i < 10; ++i) results.push_back(pool.apply_async(tasks::square, i));
+  EXPECT_EQ(results.back().get(patience), 81);
+}
+
+TEST_P(OwnLoop, HooksOfThePoolsStartAreMadeByTheFirstEvent) {
+  PoolOptions hooked = own_loop(2);
+  std::size_t up = 0;
+  hooked.on_process_up = [&](WorkerInfo) { ++up; };
+  Pool pool(std::move(hooked));
+  ASSERT_TRUE(drive(pool, [&] { return up == 2; }));
+}
+
+TEST_P(OwnLoop, CallbacksComeOneAtATimeWhoeverDrives) {
+  Pool pool(own_loop());
+  std::atomic<int> inside{0};
+  std::atomic<int> called{0};
+  std::atomic<bool> overlapped{false};
+  const auto work = [&] {
+    for (int i = 0; i < 50; ++i) {
+      pool.apply_async(tasks::square, std::tuple{i},
+                       {.callback =
+                            [&](const int&) {
+                              if (inside.fetch_add(1) != 0) overlapped = true;
+                              std::this_thread::yield();
+                              inside.fetch_sub(1);
+                              ++called;
+                            }})
+          .wait();
+    }
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  ASSERT_TRUE(drive(pool, [&] { return called == 100; }));
+  EXPECT_FALSE(overlapped);
 }
 
 TEST_P(OwnLoop, IsRefusedToPoolsWithThreads) {

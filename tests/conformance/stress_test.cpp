@@ -137,7 +137,7 @@ TEST_P(Stress, PoolsThatEndWhileWorkersAreKilledSettleEverything) {
       PoolOptions with = options(2);
       with.max_restarts = 1'000'000;
       Pool pool(std::move(with));
-      Killer killer(*this, pool, std::chrono::microseconds(200));
+      Killer killer(*this, pool, std::chrono::milliseconds(4));
       for (int i = 0; i < 2000; ++i) handles.push_back(pool.apply_async(tasks::square, i));
       static_cast<void>(handles[static_cast<std::size_t>(round) * 100].wait(patience));
       if (round % 2 == 0) {
