@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the backends cost, side by side with a bare socketpair in the same run: time to the first result, round trip and
-// throughput of a task that does nothing. Prints a table; the rounds are interleaved, and each figure is the median.
+// What the backends cost, side by side with a bare socketpair in the same run: time to the first result,
+// round trip and throughput of a task that does nothing. Prints a table; the rounds are interleaved, and each
+// figure is the median.
 #include <procpool/procpool.hpp>
 
 #include <algorithm>
@@ -22,7 +23,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-int next(int x) { return x + 1; }
+int next(int x) {
+  return x + 1;
+}
 
 double microseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
@@ -134,18 +137,19 @@ int main(int argc, char** argv) {
   for (int round = 0; round < rounds; ++round) {
     for (const auto& [name, measure] : subjects) all[name].push_back(measure());
   }
-  const auto pick = [&all](const std::string& name, double Figures::* field) {
+  const auto pick = [&all](const std::string& name, double Figures::*field) {
     std::vector<double> values;
     for (const Figures& figures : all[name]) values.push_back(figures.*field);
     return median(std::move(values));
   };
   std::printf("medians of %d interleaved rounds, 1 worker\n\n", rounds);
-  std::printf("| | first result, us | round trip p50, us | no-op jobs, M/s | round trips against socketpair |\n");
+  std::printf(
+      "| | first result, us | round trip p50, us | no-op jobs, M/s | round trips against socketpair |\n");
   std::printf("|---|---|---|---|---|\n");
   const double base = pick("socketpair", &Figures::round_trip_us);
   for (const auto& [name, measure] : subjects) {
     const double round_trip = pick(name, &Figures::round_trip_us);
-    std::printf("| %s | %.0f | %.2f | %.2f | %.2fx |\n", name.c_str(), pick(name, &Figures::first_result_us), round_trip,
-                pick(name, &Figures::jobs_per_second) / 1e6, base / round_trip);
+    std::printf("| %s | %.0f | %.2f | %.2f | %.2fx |\n", name.c_str(), pick(name, &Figures::first_result_us),
+                round_trip, pick(name, &Figures::jobs_per_second) / 1e6, base / round_trip);
   }
 }

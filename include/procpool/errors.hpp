@@ -138,8 +138,8 @@ class PROCPOOL_EXPORT SpawnError : public Error {
   std::error_code code_;
 };
 
-/// What a task threw, when its type is neither a standard one nor named by PROCPOOL_EXCEPTION. `what()` is the
-/// original's.
+/// What a task threw, when its type is neither a standard one nor named by PROCPOOL_EXCEPTION. `what()` is
+/// the original's.
 class PROCPOOL_EXPORT RemoteError : public Error {
  public:
   RemoteError(const std::string& what, std::string type_name)

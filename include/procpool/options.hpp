@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What can be said when a pool is made, and with each call. All fields are optional; use designated initializers.
+/// What can be said when a pool is made, and with each call. All fields are optional; use designated
+/// initializers.
 #pragma once
 
 #include <procpool/exit_status.hpp>
@@ -29,8 +30,8 @@ namespace procpool {
 /// How workers are made. All of them see the same host: what it was when the pool was made (fork), or what a
 /// fresh start of the program makes of it (forkserver, spawn).
 enum class Backend : unsigned char {
-  fork,        ///< Forked from a launcher that was forked from the host in Pool's constructor. The fastest; the host's
-               ///< memory, as it was then, can be used by tasks. Make the pool before other threads.
+  fork,  ///< Forked from a launcher that was forked from the host in Pool's constructor. The fastest; the
+         ///< host's memory, as it was then, can be used by tasks. Make the pool before other threads.
   forkserver,  ///< Forked from a launcher that runs the program anew. Nothing of the host is inherited.
   spawn,       ///< Each worker runs the program anew.
 };
@@ -110,60 +111,67 @@ template <class... E>
 struct PoolOptions {
   /// How many workers. Default: cpu_count().
   std::optional<std::size_t> processes{};
-  /// Run in each worker before its first task: a function without parameters, or procpool::task(f, arguments...).
-  /// If it throws in one worker after the other, the pool fails with its exception.
+  /// Run in each worker before its first task: a function without parameters, or procpool::task(f,
+  /// arguments...). If it throws in one worker after the other, the pool fails with its exception.
   Initializer initializer{};
-  /// A worker ends after so many jobs (chunks count as one), and another takes its place. Not 0. Default: no limit.
+  /// A worker ends after so many jobs (chunks count as one), and another takes its place. Not 0. Default: no
+  /// limit.
   std::optional<std::size_t> max_tasks_per_child{};
-  /// The hard time limit of each job: one that runs longer is killed with its worker and fails with TimeLimitExceeded.
-  /// The clock starts when the worker begins with the job. Default: none.
+  /// The hard time limit of each job: one that runs longer is killed with its worker and fails with
+  /// TimeLimitExceeded. The clock starts when the worker begins with the job. Default: none.
   std::optional<Duration> timeout{};
   /// The soft time limit: the task is asked to stop; see this_task.hpp. Not above `timeout`. Default: none.
   std::optional<Duration> soft_timeout{};
-  /// A job whose worker has to be killed settles at the latest after this, even if the system has not said by then that the
-  /// process is gone; as a rule a loss is told within a millisecond. Default: 10 s.
+  /// A job whose worker has to be killed settles at the latest after this, even if the system has not said by
+  /// then that the process is gone; as a rule a loss is told within a millisecond. Default: 10 s.
   std::optional<Duration> lost_worker_timeout{};
-  /// How many workers may be lost and replaced within `max_restart_freq` without any job being accepted in between.
-  /// Above it every open job and every later call fails with RestartFreqExceeded. Default: 100 for each worker.
+  /// How many workers may be lost and replaced within `max_restart_freq` without any job being accepted in
+  /// between. Above it every open job and every later call fails with RestartFreqExceeded. Default: 100 for
+  /// each worker.
   std::optional<std::size_t> max_restarts{};
   /// Default: 1 s.
   std::optional<Duration> max_restart_freq{};
   /// Told when a worker process has been started, and when one has ended. On the callback thread.
   std::function<void(WorkerInfo)> on_process_up{};
   std::function<void(WorkerInfo, ExitStatus)> on_process_down{};
-  /// Told when a worker has begun with a job that has limits, and when such a job has ended. On the callback thread.
+  /// Told when a worker has begun with a job that has limits, and when such a job has ended. On the callback
+  /// thread.
   std::function<void(JobInfo, std::optional<Duration> soft, std::optional<Duration> hard)> on_timeout_set{};
   std::function<void(JobInfo)> on_timeout_cancel{};
   /// False: the pool has no threads, and the caller drives it: wait for Pool::event_handle() and call
-  /// Pool::handle_result_event(), which also makes the callbacks. A get() or join() drives it as well while it waits. One
-  /// thread may drive at a time; the others wait for it.
+  /// Pool::handle_result_event(), which also makes the callbacks. A get() or join() drives it as well while
+  /// it waits. One thread may drive at a time; the others wait for it.
   bool threads = true;
-  /// Each apply_async takes a slot of this, and gives it back when it has settled: a call waits while none is free, unless
-  /// it says waitforslot = false. Default: with `putlocks` one slot for each worker, else none are taken.
+  /// Each apply_async takes a slot of this, and gives it back when it has settled: a call waits while none is
+  /// free, unless it says waitforslot = false. Default: with `putlocks` one slot for each worker, else none
+  /// are taken.
   std::shared_ptr<Semaphore> semaphore{};
   bool putlocks = false;
   /// Pool::restart() may be called. Default: it may not.
   bool allow_restart = false;
-  /// A worker that takes a job waits for the host's word before it begins: an accept_callback that throws refuses the job,
-  /// which fails with Terminated, and a job that was cancelled meanwhile never runs. Costs a round trip for each job.
+  /// A worker that takes a job waits for the host's word before it begins: an accept_callback that throws
+  /// refuses the job, which fails with Terminated, and a job that was cancelled meanwhile never runs. Costs a
+  /// round trip for each job.
   bool synack = false;
   /// Run in each worker that ends in good order, as its last act: gets its pid and exit code.
   ExitTask on_process_exit{};
   /// Default: Backend::fork, or what the platform's documentation says.
   std::optional<BackendChoice> backend{};
-  /// A worker that occupies more than this after a task, above what it was born with, ends, and another takes its place;
-  /// the result is kept. Looked at after each task, which costs some 20 us. Default: no limit.
+  /// A worker that occupies more than this after a task, above what it was born with, ends, and another takes
+  /// its place; the result is kept. Looked at after each task, which costs some 20 us. Default: no limit.
   std::optional<MemorySize> max_memory_per_child{};
-  /// False: time limits are not to be used; giving one to the pool or to a job is then an error. Default: they may be.
+  /// False: time limits are not to be used; giving one to the pool or to a job is then an error. Default:
+  /// they may be.
   bool enable_timeouts = true;
-  /// A cap on the memory of a worker while it runs a task, above what it was born with. Where the kernel enforces it (Linux:
-  /// RLIMIT_DATA) an allocation fails; elsewhere the worker is measured every few milliseconds and killed. Either way the
-  /// job fails with MemoryLimitExceeded. Pool::memory_limit_by() tells which. Default: none.
+  /// A cap on the memory of a worker while it runs a task, above what it was born with. Where the kernel
+  /// enforces it (Linux: RLIMIT_DATA) an allocation fails; elsewhere the worker is measured every few
+  /// milliseconds and killed. Either way the job fails with MemoryLimitExceeded. Pool::memory_limit_by()
+  /// tells which. Default: none.
   std::optional<MemorySize> memory_limit{};
   /// While so many jobs (chunks count as one) have not settled, a submission waits. Not 0. Default: no limit.
   std::optional<std::size_t> max_queued_jobs{};
-  /// The program that workers run in place of the host's own; it calls procpool::init, and knows tasks by name: see
-  /// procpool::named. Not with Backend::fork.
+  /// The program that workers run in place of the host's own; it calls procpool::init, and knows tasks by
+  /// name: see procpool::named. Not with Backend::fork.
   std::string worker_program{};
   /// Set in workers on top of the host's environment.
   std::map<std::string, std::string> environment{};
@@ -183,8 +191,9 @@ struct PoolOptions {
 /// For Pool::apply_async. T is what the task returns. Callbacks run on the pool's callback thread.
 template <class T>
 struct CallOptions {
-  using Callback = std::conditional_t<std::is_void_v<T>, std::function<void()>,
-                                      std::function<void(const std::conditional_t<std::is_void_v<T>, int, T>&)>>;
+  using Callback =
+      std::conditional_t<std::is_void_v<T>, std::function<void()>,
+                         std::function<void(const std::conditional_t<std::is_void_v<T>, int, T>&)>>;
 
   /// Gets what the task returned.
   Callback callback{};
@@ -201,8 +210,8 @@ struct CallOptions {
   std::optional<Duration> timeout{};
   /// In place of PoolOptions::lost_worker_timeout.
   std::optional<Duration> lost_worker_timeout{};
-  /// What the callbacks may throw. Everything they throw reaches Pool::on_callback_error; what is not named here is logged
-  /// as well.
+  /// What the callbacks may throw. Everything they throw reaches Pool::on_callback_error; what is not named
+  /// here is logged as well.
   ExceptionTypes callbacks_propagate{};
   /// Whatever the caller wants to find again in the handle.
   std::string correlation_id{};
@@ -213,9 +222,9 @@ struct CallOptions {
 /// For Pool::map_async and Pool::starmap_async. T is what the task returns for one item.
 template <class T>
 struct MapOptions {
-  using Callback =
-      std::conditional_t<std::is_void_v<T>, std::function<void()>,
-                         std::function<void(const std::vector<std::conditional_t<std::is_void_v<T>, char, T>>&)>>;
+  using Callback = std::conditional_t<
+      std::is_void_v<T>, std::function<void()>,
+      std::function<void(const std::vector<std::conditional_t<std::is_void_v<T>, char, T>>&)>>;
 
   /// How many items travel as one message. Not 0. Left out: procpool chooses.
   std::optional<std::size_t> chunksize{};
@@ -227,7 +236,8 @@ struct MapOptions {
   std::function<void(Pid pid, TimePoint accepted)> accept_callback{};
   /// Told for each item, or chunk, that ran into a limit.
   std::function<void(bool soft, Duration limit)> timeout_callback{};
-  /// In place of the pool's, for each item, or for each chunk if there is a chunksize. Not 0; soft not above hard.
+  /// In place of the pool's, for each item, or for each chunk if there is a chunksize. Not 0; soft not above
+  /// hard.
   std::optional<Duration> soft_timeout{};
   std::optional<Duration> timeout{};
   std::optional<Duration> lost_worker_timeout{};

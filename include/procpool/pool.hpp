@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Pool: runs functions in worker processes, so that a crash, a leak or a hang costs one task and not the program.
+/// Pool: runs functions in worker processes, so that a crash, a leak or a hang costs one task and not the
+/// program.
 #pragma once
 
 #include <procpool/detail/pool_calls.hpp>
@@ -26,13 +27,14 @@
 #include <vector>
 
 namespace procpool {
-/// A pool of worker processes. `f` in every call is a function, a lambda without captures, a function object that
-/// serializes, or procpool::named<...>("..."); see task.hpp. Arguments are encoded before a call returns: what cannot
-/// be encoded throws SerializationError there. After close() or terminate() submissions throw PoolClosedError.
+/// A pool of worker processes. `f` in every call is a function, a lambda without captures, a function object
+/// that serializes, or procpool::named<...>("..."); see task.hpp. Arguments are encoded before a call
+/// returns: what cannot be encoded throws SerializationError there. After close() or terminate() submissions
+/// throw PoolClosedError.
 ///
-/// All members may be called from any number of threads and from callbacks, but not while the pool is being moved or
-/// destroyed. The destructor is terminate() and join(): prompt whatever the workers do, and every handle that is still out
-/// settles.
+/// All members may be called from any number of threads and from callbacks, but not while the pool is being
+/// moved or destroyed. The destructor is terminate() and join(): prompt whatever the workers do, and every
+/// handle that is still out settles.
 class Pool {
   template <class F, class R>
   using ItemResult = typename detail::ItemCalls<F, R>::Result;
@@ -40,8 +42,9 @@ class Pool {
   using StarResult = typename detail::StarCalls<F, R>::Result;
 
  public:
-  /// Starts the workers. Throws std::invalid_argument naming the option that makes no sense, SpawnError if a worker cannot be
-  /// started, NotInitializedError if workers have to run this program anew and procpool::init was not called.
+  /// Starts the workers. Throws std::invalid_argument naming the option that makes no sense, SpawnError if a
+  /// worker cannot be started, NotInitializedError if workers have to run this program anew and
+  /// procpool::init was not called.
   explicit Pool(PoolOptions options = {}) : handle_(std::move(options)) {}
   explicit Pool(std::size_t processes) : Pool(PoolOptions{.processes = processes}) {}
   Pool(Pool&&) noexcept = default;
@@ -66,8 +69,7 @@ class Pool {
 
   /// Returns an ApplyResult of what f returns.
   template <class F, class... Args>
-    requires(!detail::unpacks_tuple<F, Args...>)
-  auto apply_async(F&& f, Args&&... args) {
+  requires(!detail::unpacks_tuple<F, Args...>) auto apply_async(F&& f, Args&&... args) {
     return submit<F, Args...>(nullptr, f, std::forward<Args>(args)...);
   }
   /// The arguments as a tuple, and options.
@@ -76,18 +78,19 @@ class Pool {
                    CallOptions<typename detail::ResultIfCallable<F, Args...>::Type> options) {
     using Result = ApplyResult<detail::TaskResult<F, Args...>>;
     return std::apply(
-        [&](const Args&... arg) { return submit<F, const Args&...>(erase<Result>(options), f, arg...); }, args);
+        [&](const Args&... arg) { return submit<F, const Args&...>(erase<Result>(options), f, arg...); },
+        args);
   }
   template <class F, class... Args>
-    requires(detail::unpacks_tuple<F, const std::tuple<Args...>&>)
-  auto apply_async(F&& f, const std::tuple<Args...>& args) {
+  requires(detail::unpacks_tuple<F, const std::tuple<Args...>&>) auto apply_async(
+      F&& f, const std::tuple<Args...>& args) {
     return apply_async(std::forward<F>(f), args, {});
   }
 
   // --- many calls
 
-  /// f(item) for each item; blocks, and returns the results in the order of the input. If items fail, throws the
-  /// error of the first of them once all have settled.
+  /// f(item) for each item; blocks, and returns the results in the order of the input. If items fail, throws
+  /// the error of the first of them once all have settled.
   template <class F, std::ranges::input_range R>
   auto map(F&& f, R&& range, std::optional<std::size_t> chunksize = std::nullopt) {
     return map_async(std::forward<F>(f), std::forward<R>(range), {.chunksize = chunksize}).get();
@@ -115,8 +118,8 @@ class Pool {
     return starmap_async(std::forward<F>(f), std::forward<R>(range), {});
   }
 
-  /// f(item) for each item, lazily: the input is read as results are taken, a bounded number of items ahead, and may be
-  /// endless. An lvalue range is kept by reference, any other by value.
+  /// f(item) for each item, lazily: the input is read as results are taken, a bounded number of items ahead,
+  /// and may be endless. An lvalue range is kept by reference, any other by value.
   template <class F, std::ranges::input_range R>
   auto imap(F&& f, R&& range, std::size_t chunksize = 1) -> ResultIterator<ItemResult<F, R>> {
     return submit_imap(std::forward<F>(f), std::forward<R>(range), chunksize, true);
@@ -131,37 +134,40 @@ class Pool {
 
   /// No more submissions; what has been submitted is still done, and then the workers end.
   void close() { handle_.close(); }
-  /// No more submissions; the workers are killed at once, and every open job fails with Terminated. Returns without waiting.
+  /// No more submissions; the workers are killed at once, and every open job fails with Terminated. Returns
+  /// without waiting.
   void terminate() { handle_.terminate(); }
-  /// Waits until the workers have ended and all callbacks have been made. Throws std::logic_error before close() or
-  /// terminate(). In a callback it waits for everything but the callbacks.
+  /// Waits until the workers have ended and all callbacks have been made. Throws std::logic_error before
+  /// close() or terminate(). In a callback it waits for everything but the callbacks.
   void join() { handle_.join(std::nullopt); }
   /// False if `timeout` passed first.
   bool join(Duration timeout) { return handle_.join(timeout); }
 
   /// The pool keeps so many more workers.
   void grow(std::size_t count = 1) { handle_.grow(count); }
-  /// So many fewer, those with the least to do; a busy one ends after its task. Throws std::invalid_argument if none
-  /// would be left.
+  /// So many fewer, those with the least to do; a busy one ends after its task. Throws std::invalid_argument
+  /// if none would be left.
   void shrink(std::size_t count = 1) { handle_.shrink(count); }
-  /// Replaces all workers: idle ones at once, busy ones after their task. No job is lost. Throws std::logic_error without
-  /// PoolOptions::allow_restart.
+  /// Replaces all workers: idle ones at once, busy ones after their task. No job is lost. Throws
+  /// std::logic_error without PoolOptions::allow_restart.
   void restart() { handle_.restart(); }
-  /// Kills the worker, and whatever job it runs fails with Terminated. Throws std::invalid_argument if the pid is not that
-  /// of a worker of this pool.
+  /// Kills the worker, and whatever job it runs fails with Terminated. Throws std::invalid_argument if the
+  /// pid is not that of a worker of this pool.
   void terminate_job(Pid pid, int signum = SIGTERM) { handle_.terminate_job(pid, signum); }
-  /// Looks after the workers now: replaces the dead. With PoolOptions::threads that happens all the time by itself.
+  /// Looks after the workers now: replaces the dead. With PoolOptions::threads that happens all the time by
+  /// itself.
   void maintain_pool() { handle_.maintain(); }
-  /// Without PoolOptions::threads: serves whatever is due, makes the callbacks, and returns without waiting. Throws
-  /// std::logic_error if the pool has threads.
+  /// Without PoolOptions::threads: serves whatever is due, makes the callbacks, and returns without waiting.
+  /// Throws std::logic_error if the pool has threads.
   void handle_result_event() { handle_.handle_result_event(); }
-  /// Without PoolOptions::threads: becomes readable when handle_result_event() should be called; time limits and all else
-  /// included. A descriptor on POSIX. It belongs to the pool. Throws std::logic_error if the pool has threads.
+  /// Without PoolOptions::threads: becomes readable when handle_result_event() should be called; time limits
+  /// and all else included. A descriptor on POSIX. It belongs to the pool. Throws std::logic_error if the
+  /// pool has threads.
   [[nodiscard]] NativeHandle event_handle() const { return handle_.event_handle(); }
   /// All workers of the pool are there, and the last of them to start did get as far as its first task.
   [[nodiscard]] bool did_start_ok() const { return handle_.did_start_ok(); }
-  /// For each worker a native handle that becomes ready when it ends; a descriptor on POSIX. They belong to the pool and are
-  /// valid until their worker has been replaced.
+  /// For each worker a native handle that becomes ready when it ends; a descriptor on POSIX. They belong to
+  /// the pool and are valid until their worker has been replaced.
   [[nodiscard]] std::vector<NativeHandle> process_sentinels() const { return handle_.process_sentinels(); }
   /// Who enforces PoolOptions::memory_limit.
   [[nodiscard]] MemoryLimitBy memory_limit_by() const { return handle_.memory_limit_by(); }
@@ -206,7 +212,8 @@ class Pool {
   }
 
   template <class F, class R>
-  auto submit_imap(F&& f, R&& range, std::size_t chunksize, bool ordered) -> ResultIterator<ItemResult<F, R>> {
+  auto submit_imap(F&& f, R&& range, std::size_t chunksize, bool ordered)
+      -> ResultIterator<ItemResult<F, R>> {
     using Calls = detail::ItemCalls<F, std::views::all_t<R>>;
     handle_.check_open();
     detail::TaskCall call = Calls::call(f);
@@ -219,14 +226,15 @@ class Pool {
   template <class Result, class Options>
   static std::unique_ptr<detail::JobOptions> erase(Options& options) {
     const bool used = options.callback || options.error_callback || options.accept_callback ||
-                      options.timeout_callback || options.progress_callback || options.soft_timeout || options.timeout || options.lost_worker_timeout ||
-                      !options.correlation_id.empty();
+                      options.timeout_callback || options.progress_callback || options.soft_timeout ||
+                      options.timeout || options.lost_worker_timeout || !options.correlation_id.empty();
     bool wait_for_slot = true;
     if constexpr (requires { options.waitforslot; }) wait_for_slot = options.waitforslot;
     if (!used && wait_for_slot) return nullptr;
     auto erased = std::make_unique<detail::JobOptions>();
     if (options.callback) {
-      erased->on_success = detail::value_callback<Result>(std::move(options.callback), options.error_callback);
+      erased->on_success =
+          detail::value_callback<Result>(std::move(options.callback), options.error_callback);
     }
     erased->on_error = std::move(options.error_callback);
     erased->on_accept = std::move(options.accept_callback);
@@ -249,6 +257,8 @@ class Pool {
 /// How many processors this process may use, by its affinity and its control groups' quotas.
 [[nodiscard]] PROCPOOL_EXPORT std::size_t cpu_count();
 
-inline std::size_t Pool::cpu_count() { return procpool::cpu_count(); }
+inline std::size_t Pool::cpu_count() {
+  return procpool::cpu_count();
+}
 
 }  // namespace procpool

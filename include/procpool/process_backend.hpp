@@ -78,12 +78,13 @@ class WorkerProcess {
  public:
   virtual ~WorkerProcess() = default;
 
-  /// The memory that both sides share. Of the size asked for, aligned to 4096, zero at first, mapped until this object
-  /// is destroyed. The worker can write to all of it at any time.
+  /// The memory that both sides share. Of the size asked for, aligned to 4096, zero at first, mapped until
+  /// this object is destroyed. The worker can write to all of it at any time.
   [[nodiscard]] virtual std::span<std::byte> memory() noexcept = 0;
   /// Ends the worker's WorkerLink::wait(). Any thread. Never blocks; rings that nobody heard yet may merge.
   virtual void ring() noexcept = 0;
-  /// Kills the process, with no cooperation of its own, and whatever it has started. Returns at once; exited() follows.
+  /// Kills the process, with no cooperation of its own, and whatever it has started. Returns at once;
+  /// exited() follows.
   virtual void kill() noexcept = 0;
   /// Sends a signal to the process alone. A system without signals takes any as kill().
   virtual void signal(int signum) noexcept = 0;
@@ -91,8 +92,8 @@ class WorkerProcess {
   virtual void nudge() noexcept = 0;
   /// The memory that the process occupies now (not its peak), or nothing once it is gone. Any thread.
   [[nodiscard]] virtual std::optional<MemorySize> footprint() noexcept = 0;
-  /// Becomes ready (readable, signalled) when the process ends, and stays so. Owned by this object; -1 if there
-  /// is none.
+  /// Becomes ready (readable, signalled) when the process ends, and stays so. Owned by this object; -1 if
+  /// there is none.
   [[nodiscard]] virtual NativeHandle sentinel() noexcept = 0;
 };
 
@@ -128,8 +129,8 @@ class ProcessBackend {
   /// For people: "fork", "spawn".
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
 
-  /// Gets ready to start workers. Both references outlive close(). Throws SpawnError, or NotInitializedError where
-  /// workers re-run the program and procpool::init was not called.
+  /// Gets ready to start workers. Both references outlive close(). Throws SpawnError, or NotInitializedError
+  /// where workers re-run the program and procpool::init was not called.
   virtual void open(const WorkerSetup& setup, EventLoop& loop, ProcessEvents& events) = 0;
 
   /// Starts one worker with `memory_bytes` of shared memory. Returns before the process exists: started() or
@@ -144,8 +145,8 @@ class ProcessBackend {
   [[nodiscard]] virtual bool enforces_memory_limit() const noexcept = 0;
 
   /// Kills every worker that is left with all they started, and returns when they are dead and nothing that
-  /// open() or start() made is left, in bounded time. No event is told any more. The loop may be served or not,
-  /// but not by another thread.
+  /// open() or start() made is left, in bounded time. No event is told any more. The loop may be served or
+  /// not, but not by another thread.
   virtual void close() noexcept = 0;
 };
 
@@ -166,8 +167,8 @@ class WorkerLink {
   ~WorkerLink() = default;
 };
 
-/// Runs tasks until the host says stop or is gone, and returns the code to exit with. Called once in a worker process,
-/// on its main thread.
+/// Runs tasks until the host says stop or is gone, and returns the code to exit with. Called once in a worker
+/// process, on its main thread.
 [[nodiscard]] PROCPOOL_EXPORT int run_worker(WorkerLink& link);
 
 }  // namespace procpool

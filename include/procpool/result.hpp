@@ -4,8 +4,8 @@
 #pragma once
 
 #include <procpool/codec.hpp>
-#include <procpool/export.hpp>
 #include <procpool/detail/job_handle.hpp>
+#include <procpool/export.hpp>
 #include <procpool/types.hpp>
 
 #include <coroutine>
@@ -22,9 +22,9 @@
 namespace procpool {
 namespace detail {
 
-/// What ApplyResult and MapResult share. Cheap to copy; every copy sees the same outcome; dropping all copies does
-/// not cancel the job. May outlive the Pool, which settles it when it goes. All members may be called on any
-/// thread.
+/// What ApplyResult and MapResult share. Cheap to copy; every copy sees the same outcome; dropping all copies
+/// does not cancel the job. May outlive the Pool, which settles it when it goes. All members may be called on
+/// any thread.
 class ResultBase {
  public:
   /// Waits until the job has settled; false if `timeout` passed first. The timeout ends only the wait.
@@ -37,14 +37,14 @@ class ResultBase {
   [[nodiscard]] bool accepted() const { return handle_.accepted(); }
   /// The workers that run it now, or ran it last; none if it has not begun.
   [[nodiscard]] std::vector<Pid> worker_pids() const { return handle_.worker_pids(); }
-  /// True only if no worker has begun with it and none ever will: get() then throws Terminated. Otherwise nothing
-  /// changes, except that false may also mean that it has settled.
+  /// True only if no worker has begun with it and none ever will: get() then throws Terminated. Otherwise
+  /// nothing changes, except that false may also mean that it has settled.
   bool cancel() { return handle_.cancel(); }
-  /// Stops the job, queued or running: a worker that runs it is killed and replaced, and get() throws Terminated with
-  /// `signum`. Returns without waiting. Nothing happens to a job that has settled.
+  /// Stops the job, queued or running: a worker that runs it is killed and replaced, and get() throws
+  /// Terminated with `signum`. Returns without waiting. Nothing happens to a job that has settled.
   void terminate(int signum = SIGTERM) { handle_.terminate(signum); }
-  /// Nobody wants the result: get() throws Terminated from now on, no callback gets a value, what waits is not begun and
-  /// what runs goes on for nothing.
+  /// Nobody wants the result: get() throws Terminated from now on, no callback gets a value, what waits is
+  /// not begun and what runs goes on for nothing.
   void discard() { handle_.discard(); }
   [[nodiscard]] JobId job_id() const { return handle_.job_id(); }
   /// As it was given with the call.
@@ -109,9 +109,9 @@ class ApplyResult : public detail::ResultBase {
   ApplyResult() = default;
   explicit ApplyResult(detail::JobHandle handle) noexcept : ResultBase(std::move(handle)) {}
 
-  /// Waits for the outcome: returns what the task returned or throws what it threw, or the error that kept it from
-  /// either. Each call decodes a value of its own, so move-only types can be had more than once. With a timeout:
-  /// TimeoutError if it passes first; the job goes on.
+  /// Waits for the outcome: returns what the task returned or throws what it threw, or the error that kept it
+  /// from either. Each call decodes a value of its own, so move-only types can be had more than once. With a
+  /// timeout: TimeoutError if it passes first; the job goes on.
   T get(std::optional<Duration> timeout = std::nullopt) const {
     handle_.await(timeout);
     const auto bytes = handle_.value(0);
@@ -128,13 +128,14 @@ class ApplyResult : public detail::ResultBase {
 template <class T>
 class MapResult : public detail::ResultBase {
  public:
-  using Value = std::conditional_t<std::is_void_v<T>, void, std::vector<std::conditional_t<std::is_void_v<T>, char, T>>>;
+  using Value = std::conditional_t<std::is_void_v<T>, void,
+                                   std::vector<std::conditional_t<std::is_void_v<T>, char, T>>>;
 
   MapResult() = default;
   explicit MapResult(detail::JobHandle handle) noexcept : ResultBase(std::move(handle)) {}
 
-  /// Waits until every item has settled. If items failed, throws the error of the first of them. A `map` of a task
-  /// that returns nothing gives nothing.
+  /// Waits until every item has settled. If items failed, throws the error of the first of them. A `map` of a
+  /// task that returns nothing gives nothing.
   Value get(std::optional<Duration> timeout = std::nullopt) const {
     handle_.await(timeout);
     if (const auto error = handle_.error()) std::rethrow_exception(error);

@@ -16,13 +16,13 @@
 
 namespace procpool {
 
-/// An input range of results, and a source of them by next(). Reads the input lazily, on the thread that takes the
-/// results. For one thread at a time; can be moved, not copied. Destroying it abandons what was not taken: tasks that
-/// have been submitted still run. A task that returns nothing gives std::monostate.
+/// An input range of results, and a source of them by next(). Reads the input lazily, on the thread that
+/// takes the results. For one thread at a time; can be moved, not copied. Destroying it abandons what was not
+/// taken: tasks that have been submitted still run. A task that returns nothing gives std::monostate.
 ///
 /// If a task fails, its error is thrown in place of its result, by next() or by the iterator's `*`, and the
-/// iteration can go on after it. An exception of the input arrives after the results of the items before it, and ends the
-/// iteration.
+/// iteration can go on after it. An exception of the input arrives after the results of the items before it,
+/// and ends the iteration.
 template <class T>
 class ResultIterator {
  public:
@@ -30,8 +30,8 @@ class ResultIterator {
 
   explicit ResultIterator(detail::ImapSession session) : session_(std::move(session)) {}
 
-  /// The next result; nothing at the end. With a timeout: TimeoutError if it passes first, and the result can still be
-  /// had by the next call.
+  /// The next result; nothing at the end. With a timeout: TimeoutError if it passes first, and the result can
+  /// still be had by the next call.
   std::optional<value_type> next(std::optional<Duration> timeout = std::nullopt) {
     if (!session_.more()) return std::nullopt;
     return take(timeout);

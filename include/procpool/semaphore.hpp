@@ -9,8 +9,8 @@
 
 namespace procpool {
 
-/// Counts free slots. May be shared by several pools (PoolOptions::semaphore), which take a slot for each call and give it
-/// back when the call has settled, and by the host's own code. Any thread.
+/// Counts free slots. May be shared by several pools (PoolOptions::semaphore), which take a slot for each
+/// call and give it back when the call has settled, and by the host's own code. Any thread.
 class Semaphore {
  public:
   explicit Semaphore(std::size_t slots) : size_(slots), free_(slots) {}

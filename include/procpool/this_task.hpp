@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// this_task: what a task may ask about itself, and how it learns that its soft time limit has passed. To be called on the
-/// thread that runs the task; elsewhere everything answers as outside of a task.
+/// this_task: what a task may ask about itself, and how it learns that its soft time limit has passed. To be
+/// called on the thread that runs the task; elsewhere everything answers as outside of a task.
 ///
-/// When a soft limit is due the task is asked to stop: soft_timeout_requested() becomes true, check() and the waits throw,
-/// on_soft_timeout handlers run, and on POSIX a system call that blocks ends with EINTR. What the task then
-/// returns counts; a SoftTimeLimitExceeded that it lets out arrives in the caller. The hard limit needs no cooperation.
+/// When a soft limit is due the task is asked to stop: soft_timeout_requested() becomes true, check() and the
+/// waits throw, on_soft_timeout handlers run, and on POSIX a system call that blocks ends with EINTR. What
+/// the task then returns counts; a SoftTimeLimitExceeded that it lets out arrives in the caller. The hard
+/// limit needs no cooperation.
 #pragma once
 
 #include <procpool/export.hpp>
@@ -20,7 +21,8 @@ namespace procpool::this_task {
 [[nodiscard]] PROCPOOL_EXPORT bool is_inside_task() noexcept;
 /// The job that this task belongs to; of a chunk, that of the chunk. 0 outside of a task.
 [[nodiscard]] PROCPOOL_EXPORT JobId job_id() noexcept;
-/// When the hard limit will kill the task, or the soft one is due if there is no hard one; nothing without limits.
+/// When the hard limit will kill the task, or the soft one is due if there is no hard one; nothing without
+/// limits.
 [[nodiscard]] PROCPOOL_EXPORT std::optional<TimePoint> deadline() noexcept;
 
 /// The soft limit has passed. Costs one load from memory: cheap enough for an inner loop.
@@ -31,16 +33,16 @@ PROCPOOL_EXPORT void check();
 PROCPOOL_EXPORT void sleep_for(Duration time);
 PROCPOOL_EXPORT void wait_until(TimePoint time);
 
-/// Tells the host how far the task is: `fraction` from 0 to 1, and a note, of which 1,000 bytes are kept. Reaches
-/// CallOptions::progress_callback. Nothing happens outside of a task.
+/// Tells the host how far the task is: `fraction` from 0 to 1, and a note, of which 1,000 bytes are kept.
+/// Reaches CallOptions::progress_callback. Nothing happens outside of a task.
 PROCPOOL_EXPORT void report_progress(double fraction, std::string_view note = {});
 
-/// While this object lives, `handler(data)` is called once when the soft limit is due; at once if it is already. One at a
-/// time: a new object takes over, and gives back when it ends.
+/// While this object lives, `handler(data)` is called once when the soft limit is due; at once if it is
+/// already. One at a time: a new object takes over, and gives back when it ends.
 ///
-/// On POSIX the handler runs within a signal handler, at any point of the task, on its thread: it may do only what is
-/// async-signal-safe (set a flag, write to a pipe, call a library's own "interrupt" function that says it is safe); no
-/// memory, no locks, no exceptions.
+/// On POSIX the handler runs within a signal handler, at any point of the task, on its thread: it may do only
+/// what is async-signal-safe (set a flag, write to a pipe, call a library's own "interrupt" function that
+/// says it is safe); no memory, no locks, no exceptions.
 class PROCPOOL_EXPORT on_soft_timeout {
  public:
   using Handler = void (*)(void* data);
@@ -48,14 +50,13 @@ class PROCPOOL_EXPORT on_soft_timeout {
   explicit on_soft_timeout(Handler handler, void* data = nullptr) noexcept;
   /// `function()` is called; it has to outlive this object.
   template <class F>
-    requires requires(F& function) { function(); }
+  requires requires(F& function) { function(); }
   explicit on_soft_timeout(F& function) noexcept
       : on_soft_timeout([](void* data) { (*static_cast<F*>(data))(); }, &function) {}
   /// A function object without state.
   template <class F>
-    requires requires(F& function) { function(); }
-  explicit on_soft_timeout(const F&& function) noexcept
-      : on_soft_timeout([](void*) { F{}(); }, nullptr) {
+  requires requires(F& function) { function(); }
+  explicit on_soft_timeout(const F&& function) noexcept : on_soft_timeout([](void*) { F{}(); }, nullptr) {
     static_cast<void>(function);
   }
   ~on_soft_timeout();

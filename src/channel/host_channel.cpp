@@ -113,7 +113,8 @@ void HostChannel::commit() noexcept {
     claim.limit = (claim.limit + count) & Claim::mask;
     return true;
   });
-  // A channel in violation keeps its jobs as published and never started: they go elsewhere when the worker is dead.
+  // A channel in violation keeps its jobs as published and never started: they go elsewhere when the worker
+  // is dead.
   limit_ = (limit_ + count) & Claim::mask;
   if (!changed) return;
   if (streaming()) pump();
@@ -200,8 +201,10 @@ std::uint32_t HostChannel::unclaimed() noexcept {
 
 std::uint32_t HostChannel::started_at_death() noexcept {
   const std::uint32_t left = unclaimed();
-  if (violation_ == nullptr && outstanding() > left + 1) violated("it claimed a job before it answered the last");
-  // Of a worker that broke its rules the word tells nothing; a true worker answers one job before it claims the next.
+  if (violation_ == nullptr && outstanding() > left + 1)
+    violated("it claimed a job before it answered the last");
+  // Of a worker that broke its rules the word tells nothing; a true worker answers one job before it claims
+  // the next.
   if (violation_ != nullptr) return std::min(outstanding(), 1U);
   return outstanding() - left;
 }
@@ -262,8 +265,7 @@ bool HostChannel::receive(JobId expected, Answer& answer) {
   if (violation_ != nullptr) return false;
   if (incoming_left_ != 0) return receive_stream(answer);
 
-  const std::uint32_t published =
-      control().result_tail.load(std::memory_order_acquire) - results_read_;
+  const std::uint32_t published = control().result_tail.load(std::memory_order_acquire) - results_read_;
   if (published == 0) return false;
   if (published > ring_slots) return violated("it published more results than the ring holds");
   if (outstanding() == 0) return violated("it published a result and had no job");
@@ -278,8 +280,8 @@ bool HostChannel::receive(JobId expected, Answer& answer) {
   answer.id = descriptor.job_id;
   answer.kind = descriptor.kind;
   answer.last = (descriptor.flags & message_flag::last) != 0;
-  answer.elapsed = Duration(static_cast<std::int64_t>(
-      std::min<std::uint64_t>(descriptor.elapsed_ns, std::uint64_t{1} << 62)));
+  answer.elapsed = Duration(
+      static_cast<std::int64_t>(std::min<std::uint64_t>(descriptor.elapsed_ns, std::uint64_t{1} << 62)));
   answer.bytes.clear();
   if ((descriptor.flags & message_flag::in_place) != 0) {
     if (length > inline_bytes) return violated("its result is longer than its place");
@@ -287,7 +289,8 @@ bool HostChannel::receive(JobId expected, Answer& answer) {
   } else {
     const bool streamed = (descriptor.flags & message_flag::streamed) != 0;
     const std::uint64_t ahead = descriptor.position - result_bytes_read_;
-    if (ahead > byte_ring_size || (streamed && ahead != 0)) return violated("its result lies outside of its ring");
+    if (ahead > byte_ring_size || (streamed && ahead != 0))
+      return violated("its result lies outside of its ring");
     if (streamed) {
       if (length <= longest_whole_message || descriptor.kind == ResultKind::progress) {
         return violated("it streams what is not a long result");

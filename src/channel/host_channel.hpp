@@ -56,9 +56,9 @@ struct WorkerTerms {
   bool memory_capped = false;       ///< the kernel lets allocations fail above PoolOptions::memory_limit
 };
 
-/// Publishes jobs and reads results. One thread at a time (the Dispatcher's lock); the counterpart may be hostile:
-/// whatever it wrote is copied once and checked, and a violation is remembered, after which the channel
-/// publishes nothing and reads nothing more.
+/// Publishes jobs and reads results. One thread at a time (the Dispatcher's lock); the counterpart may be
+/// hostile: whatever it wrote is copied once and checked, and a violation is remembered, after which the
+/// channel publishes nothing and reads nothing more.
 class HostChannel {
  public:
   /// Makes a channel in `memory`, which is zero, belongs to `process` and outlives this.
@@ -72,7 +72,8 @@ class HostChannel {
   void stage(const Message& message);
   /// Lets the worker see what was staged, and wakes it if it sleeps.
   void commit() noexcept;
-  /// Takes back up to `count` of the jobs that the worker has not claimed, the newest first; returns how many.
+  /// Takes back up to `count` of the jobs that the worker has not claimed, the newest first; returns how
+  /// many.
   std::uint32_t take_back(std::uint32_t count) noexcept;
   /// A message longer than the ring is being sent, and pump() has to be called whenever the worker has read.
   [[nodiscard]] bool streaming() const noexcept { return stream_left_ != 0; }
@@ -90,8 +91,8 @@ class HostChannel {
   /// Published and not answered; of those, not claimed yet.
   [[nodiscard]] std::uint32_t outstanding() const noexcept { return (limit_ - done_) & Claim::mask; }
   [[nodiscard]] std::uint32_t unclaimed() noexcept;
-  /// For a worker that is dead, after its last answers were received: how many of the outstanding jobs it had started,
-  /// which is one or none.
+  /// For a worker that is dead, after its last answers were received: how many of the outstanding jobs it had
+  /// started, which is one or none.
   [[nodiscard]] std::uint32_t started_at_death() noexcept;
 
   /// The job that runs now, and since when; the time is not before `published` and not in the future.
@@ -103,7 +104,8 @@ class HostChannel {
 
   // --- results
 
-  /// The next answer, if there is one: of the oldest outstanding job, whose id is `expected`. Whole answers only.
+  /// The next answer, if there is one: of the oldest outstanding job, whose id is `expected`. Whole answers
+  /// only.
   bool receive(JobId expected, Answer& answer);
   /// Lets the worker reuse what receive() has read, and wakes it if it waits for room.
   void release() noexcept;

@@ -4,7 +4,8 @@
 ///
 /// Each word has one writer, named beside it; only `claim` and the two sleep words are changed by both, each
 /// by one atomic operation. The worker can scribble on all of it: the host copies each word once and checks
-/// it (see HostChannel). Both sides run the same build, or have compared build ids, so the layout needs no version.
+/// it (see HostChannel). Both sides run the same build, or have compared build ids, so the layout needs no
+/// version.
 #pragma once
 
 #include <atomic>
@@ -108,11 +109,12 @@ struct ControlBlock {
   std::atomic<std::uint32_t> results_read;
   std::atomic<std::uint64_t> result_bytes_read;
   std::atomic<std::uint64_t> job_bytes_tail;  ///< of a streamed job: written so far
-  std::atomic<std::uint64_t> acknowledged;    ///< for a job that asks: its id times 2, plus 1 if it is refused
+  std::atomic<std::uint64_t> acknowledged;  ///< for a job that asks: its id times 2, plus 1 if it is refused
   // Set before the worker starts.
   std::uint64_t max_message;
-  std::uint64_t max_tasks;      ///< the worker ends after so many; 0: no limit
-  std::uint64_t max_footprint;  ///< the worker ends after a task that leaves it with more bytes than that; 0: no limit
+  std::uint64_t max_tasks;  ///< the worker ends after so many; 0: no limit
+  std::uint64_t
+      max_footprint;  ///< the worker ends after a task that leaves it with more bytes than that; 0: no limit
   std::uint64_t memory_capped;  ///< allocations fail at PoolOptions::memory_limit
   std::uint64_t same_program;   ///< the worker has to be of the host's own build
   std::atomic<std::uint32_t> image_count;
@@ -132,8 +134,9 @@ struct ChannelMemory {
   alignas(4096) std::byte result_bytes[byte_ring_size];
 };
 
-/// The word `claim`: which of the published jobs are claimed. Numbers count jobs from the channel's birth, modulo
-/// 2^31. The host publishes by raising `limit` and takes back by lowering it; the worker claims by raising `head`.
+/// The word `claim`: which of the published jobs are claimed. Numbers count jobs from the channel's birth,
+/// modulo 2^31. The host publishes by raising `limit` and takes back by lowering it; the worker claims by
+/// raising `head`.
 struct Claim {
   static constexpr std::uint32_t mask = 0x7fffffff;
 
@@ -153,8 +156,8 @@ struct Claim {
   [[nodiscard]] constexpr std::uint32_t unclaimed() const noexcept { return (limit - head) & mask; }
 };
 
-/// The word `host_waits`: who is to be rung, and for what. Both in one word, else a worker could ring somebody who
-/// has left.
+/// The word `host_waits`: who is to be rung, and for what. Both in one word, else a worker could ring
+/// somebody who has left.
 struct WakeWord {
   enum class Who : std::uint8_t { nobody, loop, leader };
 

@@ -16,8 +16,8 @@ void cpu_relax() noexcept;
 void cpu_yield() noexcept;
 
 /// A bounded look for something that another CPU is about to write. A look that finds makes the next one
-/// longer, one that fails makes it shorter, down to nothing: an idle side uses no CPU. Waking a sleeping CPU costs some
-/// 30 us, so shorter looks than `shortest` are not worth their price.
+/// longer, one that fails makes it shorter, down to nothing: an idle side uses no CPU. Waking a sleeping CPU
+/// costs some 30 us, so shorter looks than `shortest` are not worth their price.
 class Spin {
  public:
   explicit Spin(Duration longest) noexcept : longest_(longest), length_(longest) {}

@@ -165,8 +165,7 @@ bool WorkerChannel::write_stream(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     room_wanted_ = 1;
     if (!wait_until_ready(WorkerSleep::for_result_space)) return false;
-    const std::uint64_t used =
-        result_bytes_end_ - control.result_bytes_read.load(std::memory_order_acquire);
+    const std::uint64_t used = result_bytes_end_ - control.result_bytes_read.load(std::memory_order_acquire);
     const std::size_t offset = result_bytes_end_ & byte_mask;
     const std::size_t count = std::min({bytes.size(), static_cast<std::size_t>(byte_ring_size - used),
                                         byte_ring_size - offset, stream_piece});

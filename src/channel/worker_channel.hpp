@@ -52,8 +52,8 @@ class WorkerChannel {
     return true;
   }
 
-  /// Publishes the answer to, or a report on, the job that was claimed last. Waits for room; false if the host is
-  /// gone. After the `last` answer the worker has to end.
+  /// Publishes the answer to, or a report on, the job that was claimed last. Waits for room; false if the
+  /// host is gone. After the `last` answer the worker has to end.
   bool publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes, bool last = false);
 
   [[nodiscard]] std::size_t max_message() const noexcept { return memory_->control.max_message; }

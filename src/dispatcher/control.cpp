@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The part of the Dispatcher that stops single jobs.
 #include "dispatcher/dispatcher.hpp"
-
 #include "dispatcher/loss.hpp"
 
 #include <algorithm>
@@ -55,8 +54,8 @@ void Dispatcher::discard(Submission& submission, const std::exception_ptr& error
 
 bool Dispatcher::terminate_worker(Pid pid, int signum) {
   std::unique_lock lock(mutex_);
-  const auto found =
-      std::find_if(workers_.begin(), workers_.end(), [pid](const auto& worker) { return worker->pid == pid; });
+  const auto found = std::find_if(workers_.begin(), workers_.end(),
+                                  [pid](const auto& worker) { return worker->pid == pid; });
   const bool ours = found != workers_.end() && pid != 0;
   if (ours) {
     (*found)->signum = signum;
@@ -112,7 +111,8 @@ void Dispatcher::fail_queued(Submission& submission, const std::exception_ptr& e
   }
 }
 
-/// Stops the worker from starting anything; false, and undone, if its oldest job has finished at the last moment.
+/// Stops the worker from starting anything; false, and undone, if its oldest job has finished at the last
+/// moment.
 bool Dispatcher::hold_if_running(Worker& worker) {
   const Ref<Submission> submission = worker.out.front().submission;
   const std::uint32_t unit = worker.out.front().unit;

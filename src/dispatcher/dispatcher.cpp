@@ -5,9 +5,8 @@
 #include "supervision/oom_kills.hpp"
 #include "tasks/image_table.hpp"
 
-#include <procpool/exception.hpp>
-
 #include <procpool/errors.hpp>
+#include <procpool/exception.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -244,7 +243,8 @@ void Dispatcher::refill() {
   const std::size_t share = (units + active - 1) / active;
   const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(depth_.jobs(), share));
   const TimePoint now = Clock::now();
-  // Who has nothing comes first, with one job each: then jobs begin in the order in which they were submitted.
+  // Who has nothing comes first, with one job each: then jobs begin in the order in which they were
+  // submitted.
   stage_round(now, 0, 1);
   if (most > 1 && !queue_.empty()) stage_round(now, most / 2, most);
   for (const auto& worker : workers_) worker->channel.commit();
@@ -305,7 +305,8 @@ bool Dispatcher::announce_images(Worker& worker) {
   return true;
 }
 
-/// When the queue is empty, a worker that has nothing gets a part of what the one with the most has not started.
+/// When the queue is empty, a worker that has nothing gets a part of what the one with the most has not
+/// started.
 bool Dispatcher::rebalance() {
   if (!queue_.empty()) return false;
   bool moved = false;
@@ -387,9 +388,8 @@ void Dispatcher::arm() {
 }
 
 bool Dispatcher::changed() const noexcept {
-  return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
-    return !worker->out.empty() && worker->channel.changed();
-  });
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return !worker->out.empty() && worker->channel.changed(); });
 }
 
 // --- the pool's life
@@ -529,8 +529,8 @@ void Dispatcher::kill_process(WorkerId id) {
 
 Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
   std::unique_lock lock(mutex_);
-  const auto place = std::find_if(workers_.begin(), workers_.end(),
-                                  [id](const auto& worker) { return worker->id == id; });
+  const auto place =
+      std::find_if(workers_.begin(), workers_.end(), [id](const auto& worker) { return worker->id == id; });
   if (place == workers_.end()) return {};
   const std::unique_ptr<Worker> worker = std::move(*place);
   workers_.erase(place);

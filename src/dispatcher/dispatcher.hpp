@@ -27,9 +27,9 @@
 
 namespace procpool::detail {
 
-/// The queue of jobs and the workers that run them, under one lock. It has no thread: the loop serves it, and so
-/// does every thread that submits or waits. Jobs leave the queue in order; what a dead worker had not started
-/// goes back to the front.
+/// The queue of jobs and the workers that run them, under one lock. It has no thread: the loop serves it, and
+/// so does every thread that submits or waits. Jobs leave the queue in order; what a dead worker had not
+/// started goes back to the front.
 class Dispatcher {
  public:
   using Loop = DispatcherLoop;
@@ -58,13 +58,14 @@ class Dispatcher {
   void terminate(Submission& submission, int signum, const std::exception_ptr& error);
   /// Settles it with `error` at once; what runs goes on for nothing.
   void discard(Submission& submission, const std::exception_ptr& error);
-  /// The word on a unit whose worker asks for it. If it has settled meanwhile, the worker is told not to begin.
+  /// The word on a unit whose worker asks for it. If it has settled meanwhile, the worker is told not to
+  /// begin.
   void acknowledge(const Submission& submission, std::uint32_t unit, bool go);
   /// Kills the worker with what it runs; false if there is no such worker.
   bool terminate_worker(Pid pid, int signum);
 
-  /// Calls `action` with the lock held, so that the waitable cannot become ready meanwhile; false, without the call, if it
-  /// is ready already.
+  /// Calls `action` with the lock held, so that the waitable cannot become ready meanwhile; false, without
+  /// the call, if it is ready already.
   template <class Action>
   bool unless_ready(const Waitable& waitable, Action&& action) {
     const std::lock_guard guard(mutex_);
@@ -77,8 +78,8 @@ class Dispatcher {
 
   /// No more submissions.
   void close();
-  /// No more submissions; all that has not been answered fails with `error`, what runs once its worker is dead.
-  /// Later submissions are answered with `refusal`.
+  /// No more submissions; all that has not been answered fails with `error`, what runs once its worker is
+  /// dead. Later submissions are answered with `refusal`.
   void terminate(const std::exception_ptr& error, const std::exception_ptr& refusal);
   [[nodiscard]] bool closed() const;
   /// Throws what submit() would throw.

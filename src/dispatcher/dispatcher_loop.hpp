@@ -8,7 +8,8 @@
 
 namespace procpool::detail {
 
-/// What the Dispatcher needs of the loop that serves it. Called with its lock held, on any thread, unless said otherwise.
+/// What the Dispatcher needs of the loop that serves it. Called with its lock held, on any thread, unless
+/// said otherwise.
 class DispatcherLoop {
  public:
   /// Call serve() soon.
@@ -20,8 +21,8 @@ class DispatcherLoop {
 
   /// True: the loop has a thread of its own. False: whoever waits serves it, by drive().
   [[nodiscard]] virtual bool has_thread() const noexcept = 0;
-  /// Serves the loop for a while, on the calling thread, without the lock; returns when something has happened or
-  /// `longest` has passed.
+  /// Serves the loop for a while, on the calling thread, without the lock; returns when something has
+  /// happened or `longest` has passed.
   virtual void drive(Duration longest) = 0;
 
  protected:

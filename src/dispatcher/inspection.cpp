@@ -21,7 +21,8 @@ std::vector<Pid> Dispatcher::running_on(const Submission& submission) const {
   std::vector<Pid> pids;
   for (const auto& worker : workers_) {
     // Claimed are the one that runs and, before it, those whose answers nobody has fetched yet.
-    const std::uint32_t claimed = worker->out.size() - std::min(worker->out.size(), worker->channel.unclaimed());
+    const std::uint32_t claimed =
+        worker->out.size() - std::min(worker->out.size(), worker->channel.unclaimed());
     for (std::uint32_t i = 0; i < claimed; ++i) {
       if (worker->out.at(i).submission.get() != &submission) continue;
       pids.push_back(worker->pid);

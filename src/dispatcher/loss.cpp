@@ -26,14 +26,16 @@ Reason reason_of(ExitStatus status, bool memory_is_short) {
   if (memory_is_short && signal_name(status.signal()) == "SIGKILL") return Reason::suspected_out_of_memory;
   constexpr std::array<std::string_view, 7> own_making = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE",
                                                           "SIGILL",  "SIGSYS",  "SIGTRAP"};
-  const bool own = std::find(own_making.begin(), own_making.end(), signal_name(status.signal())) != own_making.end();
+  const bool own =
+      std::find(own_making.begin(), own_making.end(), signal_name(status.signal())) != own_making.end();
   return own ? Reason::crashed : Reason::killed;
 }
 
 }  // namespace
 
 std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation, bool memory_is_short) {
-  const Reason reason = violation != nullptr ? Reason::protocol_violation : reason_of(status, memory_is_short);
+  const Reason reason =
+      violation != nullptr ? Reason::protocol_violation : reason_of(status, memory_is_short);
   std::string what = "procpool: worker " + std::to_string(pid) + " was lost with its job: ";
   what += to_string(reason);
   if (violation != nullptr) {
@@ -50,16 +52,16 @@ std::exception_ptr terminated(int signum) {
 }
 
 std::exception_ptr memory_limit_broken(Pid pid, MemorySize limit) {
-  return std::make_exception_ptr(MemoryLimitExceeded("procpool: the job needed more memory than the limit of " +
-                                                     std::to_string(limit.bytes()) + " bytes, and worker " +
-                                                     std::to_string(pid) + " was killed with it"));
+  return std::make_exception_ptr(MemoryLimitExceeded(
+      "procpool: the job needed more memory than the limit of " + std::to_string(limit.bytes()) +
+      " bytes, and worker " + std::to_string(pid) + " was killed with it"));
 }
 
 std::exception_ptr hard_limit_broken(Pid pid, Duration limit) {
   const double seconds = std::chrono::duration<double>(limit).count();
-  return std::make_exception_ptr(
-      TimeLimitExceeded("procpool: the job ran longer than its time limit of " + std::to_string(seconds) +
-                        " s, and worker " + std::to_string(pid) + " was killed with it"));
+  return std::make_exception_ptr(TimeLimitExceeded("procpool: the job ran longer than its time limit of " +
+                                                   std::to_string(seconds) + " s, and worker " +
+                                                   std::to_string(pid) + " was killed with it"));
 }
 
 }  // namespace procpool::detail

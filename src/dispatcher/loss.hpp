@@ -13,7 +13,8 @@ namespace procpool::detail {
 
 /// A WorkerLostError for the job that a worker took along. `violation` says how it broke the channel's rules;
 /// nullptr if it did not. `memory_is_short`: the kernel has lately killed for want of memory.
-[[nodiscard]] std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation, bool memory_is_short);
+[[nodiscard]] std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation,
+                                      bool memory_is_short);
 
 /// A Terminated, for a job.
 [[nodiscard]] std::exception_ptr terminated(int signum);

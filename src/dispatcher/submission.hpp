@@ -10,8 +10,8 @@
 #include <procpool/types.hpp>
 
 #include <atomic>
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <span>
 #include <string>
@@ -52,8 +52,8 @@ struct Limits {
 }
 
 /// A number of units, each of which travels as one message and settles once: by accept() or by fail(). A unit
-/// is one item, or a chunk of items. All members are called with the Dispatcher's lock held, unless said otherwise,
-/// and none calls code of the user's.
+/// is one item, or a chunk of items. All members are called with the Dispatcher's lock held, unless said
+/// otherwise, and none calls code of the user's.
 class Submission : public Waitable {
  public:
   Submission(const Submission&) = delete;

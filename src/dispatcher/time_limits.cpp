@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The part of the Dispatcher that enforces time limits. The clock of a limit runs while the worker runs the job, so each
-// worker has one deadline at most: that of the oldest job it has not answered.
+// The part of the Dispatcher that enforces time limits. The clock of a limit runs while the worker runs the
+// job, so each worker has one deadline at most: that of the oldest job it has not answered.
 #include "dispatcher/dispatcher.hpp"
 
 #include <algorithm>
@@ -29,7 +29,8 @@ std::optional<TimePoint> Dispatcher::watch_limits() {
   const TimePoint now = Clock::now();
   for (const auto& worker : workers_) {
     if (sampled_limit_) watch_memory(*worker);
-    if (const auto deadline = watch_limits(*worker, now)) next_deadline_ = std::min(next_deadline_, *deadline);
+    if (const auto deadline = watch_limits(*worker, now))
+      next_deadline_ = std::min(next_deadline_, *deadline);
   }
   if (sampled_limit_ && busy()) next_deadline_ = std::min(next_deadline_, now + memory_sample);
   if (next_deadline_ == TimePoint::max()) return std::nullopt;

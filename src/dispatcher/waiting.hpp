@@ -20,8 +20,9 @@ namespace procpool::detail {
 class Dispatcher;
 class DispatcherLoop;
 
-/// One waiting thread, the leader, looks after the workers and sleeps on the pool's bell; the others follow, each on
-/// a condition of its own, until their job is settled or they are to lead. Used with the Dispatcher's lock held.
+/// One waiting thread, the leader, looks after the workers and sleeps on the pool's bell; the others follow,
+/// each on a condition of its own, until their job is settled or they are to lead. Used with the Dispatcher's
+/// lock held.
 class Waiting {
  public:
   explicit Waiting(Duration longest_spin) noexcept : spin_(longest_spin) {}

@@ -19,7 +19,14 @@
 namespace procpool::detail {
 
 /// Why procpool itself ends a worker; decides the verdict of the job that the worker takes along.
-enum class Condemnation : std::uint8_t { none, protocol_violation, hard_limit, job_terminated, memory_limit, pool_terminated };
+enum class Condemnation : std::uint8_t {
+  none,
+  protocol_violation,
+  hard_limit,
+  job_terminated,
+  memory_limit,
+  pool_terminated
+};
 
 /// One published message. No submission: it is the worker's hello or its exit task.
 struct InFlight {

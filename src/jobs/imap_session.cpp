@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <procpool/detail/imap_session.hpp>
-
 #include "jobs/arrivals.hpp"
 #include "jobs/job.hpp"
 #include "jobs/map_job.hpp"
 #include "pool/pool_core.hpp"
 
+#include <procpool/detail/imap_session.hpp>
 #include <procpool/errors.hpp>
 
 #include <algorithm>

@@ -49,7 +49,9 @@ void Job::describe_job(Message& message) const noexcept {
   message.ask = context_->synack;
 }
 
-JobInfo Job::info(std::uint32_t unit, Pid pid) const { return {first_id() + unit, pid, correlation_id()}; }
+JobInfo Job::info(std::uint32_t unit, Pid pid) const {
+  return {first_id() + unit, pid, correlation_id()};
+}
 
 /// What the user's function throws is reported, and logged if nobody said that it may.
 void Job::call_back(std::function<void()> call) const {
@@ -60,7 +62,8 @@ void Job::call_back(std::function<void()> call) const {
       const std::exception_ptr error = std::current_exception();
       const bool expected = job->options_ && job->options_->expects && job->options_->expects(error);
       if (!expected && job->context_->on_log) {
-        job->context_->on_log("procpool: a callback of job " + std::to_string(job->first_id()) + " has thrown");
+        job->context_->on_log("procpool: a callback of job " + std::to_string(job->first_id()) +
+                              " has thrown");
       }
       throw;
     }
@@ -94,11 +97,13 @@ void Job::terminate(int signum) {
 
 void Job::discard() {
   if (ready()) return;
-  context_->dispatcher->discard(*this,
-                                std::make_exception_ptr(Terminated("procpool: the job was discarded", SIGTERM)));
+  context_->dispatcher->discard(
+      *this, std::make_exception_ptr(Terminated("procpool: the job was discarded", SIGTERM)));
 }
 
-bool Job::accepted() const { return !worker_pids().empty(); }
+bool Job::accepted() const {
+  return !worker_pids().empty();
+}
 
 std::vector<Pid> Job::worker_pids() const {
   if (!ready()) {
@@ -127,7 +132,9 @@ bool Job::progressed(std::uint32_t, std::span<const std::byte> bytes) {
 
 void Job::started(std::uint32_t unit, Pid pid, TimePoint when) {
   if (tells_of_limits() && context_->on_timeout_set) {
-    const auto given = [](Duration limit) { return limit.count() != 0 ? std::optional(limit) : std::nullopt; };
+    const auto given = [](Duration limit) {
+      return limit.count() != 0 ? std::optional(limit) : std::nullopt;
+    };
     call_back([this, about = info(unit, pid), soft = given(limits_.soft), hard = given(limits_.hard)] {
       context_->on_timeout_set(about, soft, hard);
     });
@@ -234,6 +241,8 @@ std::exception_ptr Call::error() const {
   return nullptr;
 }
 
-std::vector<Pid> Call::settled_pids() const { return pid_ == 0 ? std::vector<Pid>{} : std::vector<Pid>{pid_}; }
+std::vector<Pid> Call::settled_pids() const {
+  return pid_ == 0 ? std::vector<Pid>{} : std::vector<Pid>{pid_};
+}
 
 }  // namespace procpool::detail

@@ -47,8 +47,8 @@ struct TaskCode {
   std::size_t prefix_length = 0;  ///< of the bytes that come with it
 };
 
-/// The state behind a JobHandle. Its outcome is written once, under the Dispatcher's lock, before it becomes ready; the
-/// members for handles may be called on any thread.
+/// The state behind a JobHandle. Its outcome is written once, under the Dispatcher's lock, before it becomes
+/// ready; the members for handles may be called on any thread.
 class Job : public Submission {
  public:
   // --- for handles
@@ -112,7 +112,8 @@ class Job : public Submission {
   bool holds_slot_ = false;
   std::unique_ptr<JobOptions> options_;
   Ref<Arrivals> arrivals_;
-  std::unique_ptr<std::vector<std::function<void()>>> actions_;  ///< for when it is ready; under the Dispatcher's lock
+  std::unique_ptr<std::vector<std::function<void()>>>
+      actions_;  ///< for when it is ready; under the Dispatcher's lock
 };
 
 /// One call of a task: Pool::apply, or an item of an imap.
@@ -137,8 +138,8 @@ class Call final : public Job {
   std::uint64_t task_;
   std::uint32_t prefix_length_;
   Pid pid_ = 0;
-  bool threw_ = false;       ///< the bytes are an encoded exception
-  ByteBuffer bytes_;         ///< what is sent, later the answer
+  bool threw_ = false;        ///< the bytes are an encoded exception
+  ByteBuffer bytes_;          ///< what is sent, later the answer
   std::exception_ptr error_;  ///< in place of an answer
 };
 

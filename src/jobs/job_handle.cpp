@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <procpool/detail/job_handle.hpp>
-
 #include "jobs/job.hpp"
 
+#include <procpool/detail/job_handle.hpp>
 #include <procpool/errors.hpp>
 
 #include <stdexcept>
@@ -36,23 +35,47 @@ void JobHandle::await(std::optional<Duration> timeout) const {
   if (!wait(timeout)) throw TimeoutError("procpool: the result was not there within the timeout");
 }
 
-bool JobHandle::ready() const { return job().ready(); }
+bool JobHandle::ready() const {
+  return job().ready();
+}
 
 bool JobHandle::successful() const {
   if (!ready()) throw std::logic_error("procpool: successful() of a job that is not ready");
   return error() == nullptr;
 }
 
-bool JobHandle::accepted() const { return job().accepted(); }
-std::vector<Pid> JobHandle::worker_pids() const { return job().worker_pids(); }
-JobId JobHandle::job_id() const { return job().first_id(); }
-const std::string& JobHandle::correlation_id() const { return job().correlation_id(); }
-void JobHandle::when_ready(std::function<void()> action) const { job().when_ready(std::move(action)); }
-bool JobHandle::cancel() const { return job().cancel(); }
-void JobHandle::terminate(int signum) const { job().terminate(signum); }
-void JobHandle::discard() const { job().discard(); }
-std::size_t JobHandle::items() const { return job().items(); }
-std::span<const std::byte> JobHandle::value(std::size_t item) const { return job().value(item); }
-std::exception_ptr JobHandle::error() const { return job().error(); }
+bool JobHandle::accepted() const {
+  return job().accepted();
+}
+std::vector<Pid> JobHandle::worker_pids() const {
+  return job().worker_pids();
+}
+JobId JobHandle::job_id() const {
+  return job().first_id();
+}
+const std::string& JobHandle::correlation_id() const {
+  return job().correlation_id();
+}
+void JobHandle::when_ready(std::function<void()> action) const {
+  job().when_ready(std::move(action));
+}
+bool JobHandle::cancel() const {
+  return job().cancel();
+}
+void JobHandle::terminate(int signum) const {
+  job().terminate(signum);
+}
+void JobHandle::discard() const {
+  job().discard();
+}
+std::size_t JobHandle::items() const {
+  return job().items();
+}
+std::span<const std::byte> JobHandle::value(std::size_t item) const {
+  return job().value(item);
+}
+std::exception_ptr JobHandle::error() const {
+  return job().error();
+}
 
 }  // namespace procpool::detail

@@ -137,9 +137,9 @@ std::exception_ptr MapJob::error_of(const Failure& failure) const {
 std::span<const std::byte> MapJob::value(std::size_t item) const {
   const Slot& slot = slots_[item];
   if (slot.failed != 0) {
-    const auto failure =
-        std::lower_bound(failures_.begin(), failures_.end(), item,
-                         [](const Failure& candidate, std::size_t wanted) { return candidate.item < wanted; });
+    const auto failure = std::lower_bound(
+        failures_.begin(), failures_.end(), item,
+        [](const Failure& candidate, std::size_t wanted) { return candidate.item < wanted; });
     std::rethrow_exception(error_of(*failure));
   }
   return results_.view().subspan(slot.position, slot.length);

@@ -18,7 +18,8 @@ namespace procpool::detail {
 /// The job behind Pool::map, and behind a chunk of an imap. Ready when all items have settled.
 class MapJob final : public Job {
  public:
-  MapJob(std::shared_ptr<const JobContext> context, std::uint64_t task, ByteBuffer&& prefix, MapItems&& items);
+  MapJob(std::shared_ptr<const JobContext> context, std::uint64_t task, ByteBuffer&& prefix,
+         MapItems&& items);
 
   void describe(std::uint32_t unit, Message& message) const override;
   [[nodiscard]] bool settled(std::uint32_t unit) const noexcept override { return unit_settled_[unit]; }
@@ -36,7 +37,7 @@ class MapJob final : public Job {
   /// Where the bytes of an item's result are.
   struct Slot {
     std::uint64_t position : 62;
-    std::uint64_t failed : 1;    ///< see failures_
+    std::uint64_t failed : 1;  ///< see failures_
     std::uint64_t unused : 1;
     std::uint32_t length;
   };

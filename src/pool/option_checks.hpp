@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Checks of PoolOptions. Each returns the field's value, or its default, or throws std::invalid_argument that
-/// names the field.
+/// Checks of PoolOptions. Each returns the field's value, or its default, or throws std::invalid_argument
+/// that names the field.
 #pragma once
 
 #include "dispatcher/submission.hpp"

@@ -19,17 +19,20 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// While work is out the workers are looked at this often, even if nobody rings: a worker that scribbles on its
-/// memory could silence itself.
+/// While work is out the workers are looked at this often, even if nobody rings: a worker that scribbles on
+/// its memory could silence itself.
 constexpr Duration tick = 20ms;
-/// Ticking goes on for a while after the last job, so that not every job of a sparse series has to wake the loop.
+/// Ticking goes on for a while after the last job, so that not every job of a sparse series has to wake the
+/// loop.
 constexpr Duration linger = 1s;
 /// What the first workers may take to start.
 constexpr Duration longest_start = 60s;
 /// What killed workers may take to end before the backend is closed around them.
 constexpr Duration longest_end = 10s;
 
-Duration longest_spin() { return available_cpus() > 1 ? Duration(50us) : Duration::zero(); }
+Duration longest_spin() {
+  return available_cpus() > 1 ? Duration(50us) : Duration::zero();
+}
 
 }  // namespace
 
@@ -45,12 +48,13 @@ PoolCore::PoolCore(PoolOptions&& options)
       setup_(checked_setup(options)),
       backend_(checked_backend(options)),
       context_(std::make_shared<const JobContext>(JobContext{
-          std::make_shared<Dispatcher>(Dispatcher::Settings{terms_, longest_spin(), checked_max_queued_jobs(options)},
-                                       static_cast<Dispatcher::Loop&>(*this)),
+          std::make_shared<Dispatcher>(
+              Dispatcher::Settings{terms_, longest_spin(), checked_max_queued_jobs(options)},
+              static_cast<Dispatcher::Loop&>(*this)),
           std::make_shared<CallbackQueue>(), checked_limits(options), checked_lost_worker_timeout(options),
-          options.enable_timeouts, options.synack, checked_semaphore(options), std::move(options.on_timeout_set),
-          std::move(options.on_timeout_cancel), std::move(options.send_ack), std::move(options.on_job_ready),
-          on_log_})),
+          options.enable_timeouts, options.synack, checked_semaphore(options),
+          std::move(options.on_timeout_set), std::move(options.on_timeout_cancel),
+          std::move(options.send_ack), std::move(options.on_job_ready), on_log_})),
       supervisor_({processes_, checked_max_restarts(options), checked_max_restart_freq(options),
                    std::move(options.initializer), std::move(options.on_process_exit)},
                   *backend_, *context_->dispatcher, *this) {
@@ -98,7 +102,8 @@ void PoolCore::start() {
   const TimePoint deadline = Clock::now() + longest_start;
   while (!supervisor_.started() && !supervisor_.start_error()) {
     if (Clock::now() > deadline) {
-      throw SpawnError("procpool: the workers did not start in time", std::make_error_code(std::errc::timed_out));
+      throw SpawnError("procpool: the workers did not start in time",
+                       std::make_error_code(std::errc::timed_out));
     }
     loop_.run_once(100ms);
   }
@@ -106,7 +111,9 @@ void PoolCore::start() {
   supervisor_.settle_in();
 }
 
-bool PoolCore::in_own_process() const noexcept { return current_process_id() == host_; }
+bool PoolCore::in_own_process() const noexcept {
+  return current_process_id() == host_;
+}
 
 // --- the loop's thread
 
@@ -218,7 +225,8 @@ void PoolCore::acquire_slot(Semaphore& semaphore) {
 }
 
 void PoolCore::handle_result_event() {
-  if (threads_) throw std::logic_error("procpool: handle_result_event() is for pools with PoolOptions::threads = false");
+  if (threads_)
+    throw std::logic_error("procpool: handle_result_event() is for pools with PoolOptions::threads = false");
   {
     const std::lock_guard driving(drive_mutex_);
     if (!gone_.load(std::memory_order_relaxed)) {
@@ -230,7 +238,8 @@ void PoolCore::handle_result_event() {
 }
 
 NativeHandle PoolCore::event_handle() const {
-  if (threads_) throw std::logic_error("procpool: event_handle() is for pools with PoolOptions::threads = false");
+  if (threads_)
+    throw std::logic_error("procpool: event_handle() is for pools with PoolOptions::threads = false");
   return loop_.poll_handle();
 }
 
@@ -253,8 +262,9 @@ void PoolCore::resize(std::size_t grow, std::size_t shrink) {
                                 std::to_string(now) + " would leave no worker");
   }
   if (grow > most_processes - now) {
-    throw std::invalid_argument("procpool: grow(" + std::to_string(grow) + ") would make the pool larger than " +
-                                std::to_string(most_processes) + " workers");
+    throw std::invalid_argument("procpool: grow(" + std::to_string(grow) +
+                                ") would make the pool larger than " + std::to_string(most_processes) +
+                                " workers");
   }
   const std::size_t wanted = now + grow - shrink;
   if (const auto& semaphore = context_->semaphore) {
@@ -277,7 +287,9 @@ PoolStats PoolCore::stats() const {
   return stats;
 }
 
-void PoolCore::close() { context_->dispatcher->close(); }
+void PoolCore::close() {
+  context_->dispatcher->close();
+}
 
 void PoolCore::terminate() {
   terminating_.store(true, std::memory_order_relaxed);

@@ -34,7 +34,8 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   PoolCore(const PoolCore&) = delete;
   PoolCore& operator=(const PoolCore&) = delete;
 
-  /// Waits for a slot and takes it. Throws what submit() would throw if the caller had to serve a pool that is closed.
+  /// Waits for a slot and takes it. Throws what submit() would throw if the caller had to serve a pool that
+  /// is closed.
   void acquire_slot(Semaphore& semaphore);
   void submit(Ref<Job> job) { context_->dispatcher->submit(Ref<Submission>::share(job.get())); }
   [[nodiscard]] const std::shared_ptr<const JobContext>& context() const noexcept { return context_; }
@@ -97,8 +98,8 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   std::atomic<bool> terminating_{false};
   std::optional<TimePoint> give_up_;  ///< when to end without waiting for the workers' exits
 
-  std::mutex drive_mutex_;          ///< held by who serves a loop without a thread
-  std::atomic<bool> gone_{false};   ///< there is nothing left to serve
+  std::mutex drive_mutex_;         ///< held by who serves a loop without a thread
+  std::atomic<bool> gone_{false};  ///< there is nothing left to serve
 
   std::mutex mutex_;
   std::condition_variable changed_;

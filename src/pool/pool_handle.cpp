@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <procpool/detail/pool_handle.hpp>
-
 #include "jobs/job.hpp"
 #include "jobs/map_job.hpp"
 #include "pool/cpu_count.hpp"
 #include "pool/pool_core.hpp"
 
+#include <procpool/detail/pool_handle.hpp>
 #include <procpool/pool.hpp>
 
 #include <stdexcept>
@@ -42,7 +41,8 @@ JobHandle PoolHandle::call(TaskRef task, std::size_t prefix_length, ByteBuffer&&
   PoolCore& core = get();
   auto job = Ref<Job>::adopt(new Call(core.context(), {task.value, prefix_length}, std::move(bytes)));
   const auto& semaphore = core.context()->semaphore;
-  if (!semaphore || (options && !options->wait_for_slot)) return submit(core, std::move(job), std::move(options));
+  if (!semaphore || (options && !options->wait_for_slot))
+    return submit(core, std::move(job), std::move(options));
   check_open();
   core.acquire_slot(*semaphore);
   try {
@@ -62,10 +62,18 @@ JobHandle PoolHandle::map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
   return submit(core, std::move(job), std::move(options));
 }
 
-std::size_t PoolHandle::max_message() const { return get().max_message(); }
-void PoolHandle::check_open() const { get().context()->dispatcher->check_open(); }
-void PoolHandle::close() const { get().close(); }
-void PoolHandle::terminate() const { get().terminate(); }
+std::size_t PoolHandle::max_message() const {
+  return get().max_message();
+}
+void PoolHandle::check_open() const {
+  get().context()->dispatcher->check_open();
+}
+void PoolHandle::close() const {
+  get().close();
+}
+void PoolHandle::terminate() const {
+  get().terminate();
+}
 
 bool PoolHandle::join(std::optional<Duration> timeout) const {
   if (!timeout) return get().join(std::nullopt);
@@ -85,15 +93,33 @@ void PoolHandle::end() noexcept {
   core_.reset();
 }
 
-void PoolHandle::grow(std::size_t count) const { get().resize(count, 0); }
-void PoolHandle::shrink(std::size_t count) const { get().resize(0, count); }
-void PoolHandle::restart() const { get().restart(); }
-void PoolHandle::maintain() const { get().maintain(); }
-void PoolHandle::handle_result_event() const { get().handle_result_event(); }
-NativeHandle PoolHandle::event_handle() const { return get().event_handle(); }
-bool PoolHandle::did_start_ok() const { return get().did_start_ok(); }
-MemoryLimitBy PoolHandle::memory_limit_by() const { return get().memory_limit_by(); }
-PoolStats PoolHandle::stats() const { return get().stats(); }
+void PoolHandle::grow(std::size_t count) const {
+  get().resize(count, 0);
+}
+void PoolHandle::shrink(std::size_t count) const {
+  get().resize(0, count);
+}
+void PoolHandle::restart() const {
+  get().restart();
+}
+void PoolHandle::maintain() const {
+  get().maintain();
+}
+void PoolHandle::handle_result_event() const {
+  get().handle_result_event();
+}
+NativeHandle PoolHandle::event_handle() const {
+  return get().event_handle();
+}
+bool PoolHandle::did_start_ok() const {
+  return get().did_start_ok();
+}
+MemoryLimitBy PoolHandle::memory_limit_by() const {
+  return get().memory_limit_by();
+}
+PoolStats PoolHandle::stats() const {
+  return get().stats();
+}
 
 void PoolHandle::terminate_job(Pid pid, int signum) const {
   if (get().context()->dispatcher->terminate_worker(pid, signum)) return;
@@ -105,8 +131,12 @@ std::vector<NativeHandle> PoolHandle::process_sentinels() const {
   return get().context()->dispatcher->sentinels();
 }
 
-std::size_t PoolHandle::size() const { return get().processes(); }
-std::vector<Pid> PoolHandle::worker_pids() const { return get().context()->dispatcher->worker_pids(); }
+std::size_t PoolHandle::size() const {
+  return get().processes();
+}
+std::vector<Pid> PoolHandle::worker_pids() const {
+  return get().context()->dispatcher->worker_pids();
+}
 
 void PoolHandle::on_callback_error(std::function<void(std::exception_ptr)> handler) const {
   get().context()->callbacks->set_error_handler(std::move(handler));
@@ -114,6 +144,8 @@ void PoolHandle::on_callback_error(std::function<void(std::exception_ptr)> handl
 
 }  // namespace detail
 
-std::size_t cpu_count() { return detail::available_cpus(); }
+std::size_t cpu_count() {
+  return detail::available_cpus();
+}
 
 }  // namespace procpool

@@ -9,8 +9,8 @@
 
 namespace procpool::detail {
 
-/// Counts restarts within a window of time that begins with the first of them, and starts anew whenever a worker has
-/// accepted a job: what gets that far is no crash loop.
+/// Counts restarts within a window of time that begins with the first of them, and starts anew whenever a
+/// worker has accepted a job: what gets that far is no crash loop.
 class RestartLimiter {
  public:
   RestartLimiter(std::size_t most, Duration window) noexcept : most_(most), window_(window) {}

@@ -18,7 +18,8 @@ constexpr Duration first_retry = std::chrono::milliseconds(10);
 constexpr std::size_t retry_doublings = 7;
 /// So many failures in a row are no passing shortage, if not one worker is left to wait for.
 constexpr std::size_t most_failed_starts = 12;
-/// So many workers in a row, beside one for each that the pool wants, may fail to get as far as their first task.
+/// So many workers in a row, beside one for each that the pool wants, may fail to get as far as their first
+/// task.
 constexpr std::size_t spare_startups = 8;
 
 /// What the workers' initializer throws, or their check of the build.
@@ -41,7 +42,8 @@ std::exception_ptr startup_failure(const std::exception_ptr& thrown) {
 
 }  // namespace
 
-Supervisor::Supervisor(const Settings& settings, ProcessBackend& backend, Dispatcher& dispatcher, Owner& owner)
+Supervisor::Supervisor(const Settings& settings, ProcessBackend& backend, Dispatcher& dispatcher,
+                       Owner& owner)
     : settings_(settings),
       backend_(backend),
       dispatcher_(dispatcher),
@@ -135,7 +137,9 @@ void Supervisor::note_failed_start(const std::exception_ptr& error) {
   next_start_ = Clock::now() + first_retry * (1 << std::min(failed_starts_ - 1, retry_doublings));
 }
 
-void Supervisor::rang(WorkerId) { owner_.serve(); }
+void Supervisor::rang(WorkerId) {
+  owner_.serve();
+}
 
 void Supervisor::exited(WorkerId worker, ExitStatus status) {
   starting_.erase(worker);
@@ -150,8 +154,8 @@ void Supervisor::exited(WorkerId worker, ExitStatus status) {
 }
 
 void Supervisor::note_health() noexcept {
-  healthy_.store(replacing_ && alive_.size() - leaving_.size() >= settings_.processes && failed_starts_ == 0 &&
-                     failed_startups_ == 0,
+  healthy_.store(replacing_ && alive_.size() - leaving_.size() >= settings_.processes &&
+                     failed_starts_ == 0 && failed_startups_ == 0,
                  std::memory_order_relaxed);
 }
 
@@ -198,7 +202,9 @@ void Supervisor::fail(const std::exception_ptr& error) {
   owner_.failed(error);
 }
 
-void Supervisor::kill(WorkerId worker) { dispatcher_.kill_process(worker); }
+void Supervisor::kill(WorkerId worker) {
+  dispatcher_.kill_process(worker);
+}
 
 void Supervisor::retire_all() {
   stop_replacing();

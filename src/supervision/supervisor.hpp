@@ -52,7 +52,9 @@ class Supervisor final : public ProcessEvents {
   };
 
   /// Workers that were started in place of others. Any thread.
-  [[nodiscard]] std::uint64_t restarts() const noexcept { return restart_count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t restarts() const noexcept {
+    return restart_count_.load(std::memory_order_relaxed);
+  }
   /// All workers are there, and the last to start got as far as its first task. Any thread.
   [[nodiscard]] bool healthy() const noexcept { return healthy_.load(std::memory_order_relaxed); }
 
@@ -63,7 +65,8 @@ class Supervisor final : public ProcessEvents {
   /// The first workers are all there, or one has failed: see start_error().
   [[nodiscard]] bool started() const noexcept { return starting_.empty(); }
   [[nodiscard]] const std::exception_ptr& start_error() const noexcept { return start_error_; }
-  /// start() was seen through: from now on failures to start are met by trying again, and what has died is replaced.
+  /// start() was seen through: from now on failures to start are met by trying again, and what has died is
+  /// replaced.
   void settle_in();
 
   void kill(WorkerId worker);
@@ -115,8 +118,9 @@ class Supervisor final : public ProcessEvents {
   std::optional<TimePoint> next_start_;
   std::atomic<std::uint64_t> restart_count_{0};
   std::atomic<bool> healthy_{true};
-  std::size_t failed_starts_ = 0;    ///< in a row: no process came to be
-  std::size_t failed_startups_ = 0;  ///< in a row: the process died, or its initializer threw, before its first task
+  std::size_t failed_starts_ = 0;  ///< in a row: no process came to be
+  std::size_t failed_startups_ =
+      0;  ///< in a row: the process died, or its initializer threw, before its first task
 };
 
 }  // namespace procpool::detail

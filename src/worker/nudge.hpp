@@ -10,11 +10,14 @@
 
 namespace procpool::detail {
 
-/// Called in a worker after WorkerProcess::nudge(), at any moment of the task or between tasks; on POSIX within
-/// a signal handler, so it may do only what is async-signal-safe. A nudge may come late, or without a reason.
+/// Called in a worker after WorkerProcess::nudge(), at any moment of the task or between tasks; on POSIX
+/// within a signal handler, so it may do only what is async-signal-safe. A nudge may come late, or without a
+/// reason.
 void on_nudge() noexcept;
 
-/// Sleeps until `until`, or until a nudge comes after which `word` is `value`. Defined by the backend of the platform.
-void sleep_until_nudged(TimePoint until, const std::atomic<std::uint64_t>& word, std::uint64_t value) noexcept;
+/// Sleeps until `until`, or until a nudge comes after which `word` is `value`. Defined by the backend of the
+/// platform.
+void sleep_until_nudged(TimePoint until, const std::atomic<std::uint64_t>& word,
+                        std::uint64_t value) noexcept;
 
 }  // namespace procpool::detail

@@ -27,7 +27,8 @@ namespace procpool {
 namespace detail {
 namespace {
 
-/// Longer than it takes to wake a sleeping CPU, or looking would be worth nothing; nothing where there is only one.
+/// Longer than it takes to wake a sleeping CPU, or looking would be worth nothing; nothing where there is
+/// only one.
 Duration longest_spin() {
   return available_cpus() > 1 ? Duration(std::chrono::microseconds(50)) : Duration::zero();
 }
@@ -171,7 +172,7 @@ class WorkerLoop final : private ProgressReporter {
 
   /// Each item has an outcome of its own: kind (8 bits), length (32 bits), bytes.
   void run_chunk(const ClaimedJob& job, TaskInvoker invoke, std::span<const std::byte> prefix,
-                        ByteBuffer& answer) {
+                 ByteBuffer& answer) {
     std::span<const std::byte> left = job.arguments;
     for (std::uint32_t i = 0; i < job.items; ++i) {
       std::uint32_t length = 0;
@@ -199,7 +200,8 @@ class WorkerLoop final : private ProgressReporter {
   WorkerChannel channel_;
   ImageResolver resolver_;
   ClaimedJob job_;
-  std::uint64_t first_footprint_ = channel_.max_footprint() != 0 ? own_footprint() : 0;  ///< what it was born with
+  std::uint64_t first_footprint_ =
+      channel_.max_footprint() != 0 ? own_footprint() : 0;  ///< what it was born with
   std::uint64_t tasks_ = 0;
   TaskInvoker exit_task_ = nullptr;
   ByteBuffer exit_task_prefix_;

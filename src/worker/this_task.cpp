@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <procpool/this_task.hpp>
-
 #include "worker/nudge.hpp"
 #include "worker/task_context.hpp"
 
 #include <procpool/errors.hpp>
+#include <procpool/this_task.hpp>
 
 #include <utility>
 
@@ -26,7 +25,9 @@ struct SoftTimeoutAccess {
   }
 };
 
-bool is_inside_task() noexcept { return detail::current_task() != nullptr; }
+bool is_inside_task() noexcept {
+  return detail::current_task() != nullptr;
+}
 
 JobId job_id() noexcept {
   const detail::TaskContext* task = detail::current_task();
@@ -47,7 +48,8 @@ bool soft_timeout_requested() noexcept {
 }
 
 void check() {
-  if (soft_timeout_requested()) throw SoftTimeLimitExceeded("procpool: the soft time limit of the task has passed");
+  if (soft_timeout_requested())
+    throw SoftTimeLimitExceeded("procpool: the soft time limit of the task has passed");
 }
 
 void sleep_for(Duration time) {
@@ -58,7 +60,8 @@ void sleep_for(Duration time) {
 void wait_until(TimePoint time) {
   static constexpr std::atomic<std::uint64_t> nothing{0};
   const detail::TaskContext* task = detail::current_task();
-  detail::sleep_until_nudged(time, task != nullptr ? *task->soft_due : nothing, task != nullptr ? task->job : 1);
+  detail::sleep_until_nudged(time, task != nullptr ? *task->soft_due : nothing,
+                             task != nullptr ? task->job : 1);
   check();
 }
 

@@ -94,7 +94,8 @@ TEST_P(Callbacks, TheErrorGoesToTheErrorCallback) {
 TEST_P(Callbacks, ALostWorkerIsAnErrorToo) {
   Pool pool = make_pool();
   Box<std::exception_ptr> failed;
-  pool.apply_async(tasks::exit_with, std::tuple{3}, {.error_callback = [&](std::exception_ptr e) { failed.put(e); }});
+  pool.apply_async(tasks::exit_with, std::tuple{3},
+                   {.error_callback = [&](std::exception_ptr e) { failed.put(e); }});
   EXPECT_TRUE(holds<WorkerLostError>(failed.wait()));
 }
 
@@ -159,9 +160,10 @@ TEST_P(Callbacks, AcceptedTellsTheWorkerAndTheTimeWhileTheTaskRuns) {
   const tasks::Gate gate;
   Box<std::pair<Pid, TimePoint>> accepted;
   const TimePoint before = Clock::now();
-  const auto handle = pool.apply_async(
-      tasks::wait_at, std::tuple{gate.path(), 1},
-      {.accept_callback = [&](Pid pid, TimePoint when) { accepted.put({pid, when}); }});
+  const auto handle = pool.apply_async(tasks::wait_at, std::tuple{gate.path(), 1},
+                                       {.accept_callback = [&](Pid pid, TimePoint when) {
+                                         accepted.put({pid, when});
+                                       }});
   const auto [pid, when] = accepted.wait();
   EXPECT_FALSE(handle.ready());
   EXPECT_EQ(std::vector<Pid>{pid}, pool.worker_pids());
@@ -191,10 +193,10 @@ TEST_P(Callbacks, AcceptedIsNotToldOfAJobThatWaits) {
 TEST_P(Callbacks, AcceptedIsToldOnceForEachChunk) {
   Pool pool = make_pool();
   std::atomic<int> accepted{0};
-  pool.map_async(tasks::square, std::vector<int>(10), {.chunksize = 3, .accept_callback = [&](Pid, TimePoint) {
-                   ++accepted;
-                 }});
-  pool.map_async(tasks::square, std::vector<int>(10), {.accept_callback = [&](Pid, TimePoint) { ++accepted; }});
+  pool.map_async(tasks::square, std::vector<int>(10),
+                 {.chunksize = 3, .accept_callback = [&](Pid, TimePoint) { ++accepted; }});
+  pool.map_async(tasks::square, std::vector<int>(10),
+                 {.accept_callback = [&](Pid, TimePoint) { ++accepted; }});
   pool.close();
   pool.join();
   EXPECT_GE(accepted, 4 + 1);
@@ -212,9 +214,9 @@ TEST_P(Callbacks, AcceptedComesBeforeTheEndAlsoOfAJobThatCrashesAtOnce) {
   pool.apply_async(tasks::segfault, std::tuple{},
                    {.error_callback = [&](std::exception_ptr) { note('e'); },
                     .accept_callback = [&](Pid, TimePoint) { note('a'); }});
-  pool.apply_async(tasks::add, std::tuple{1, 2},
-                   {.callback = [&](const int&) { note('c'); },
-                    .accept_callback = [&](Pid, TimePoint) { note('A'); }});
+  pool.apply_async(
+      tasks::add, std::tuple{1, 2},
+      {.callback = [&](const int&) { note('c'); }, .accept_callback = [&](Pid, TimePoint) { note('A'); }});
   pool.close();
   pool.join();
   EXPECT_EQ(order, "aeAc");
@@ -250,7 +252,8 @@ TEST_P(Callbacks, OneThatBlocksHoldsUpNoResults) {
   Pool pool = make_pool(1);
   std::mutex blocker;
   std::unique_lock blocked(blocker);
-  pool.apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int&) { const std::lock_guard wait(blocker); }});
+  pool.apply_async(tasks::add, std::tuple{1, 2},
+                   {.callback = [&](const int&) { const std::lock_guard wait(blocker); }});
   for (int i = 0; i < 100; ++i) EXPECT_EQ(pool.apply(tasks::square, i), i * i);
   EXPECT_TRUE(becomes_true([handle = pool.apply_async(tasks::add, 1, 1)] { return handle.ready(); }));
   blocked.unlock();
@@ -282,7 +285,8 @@ TEST_P(Callbacks, EveryKindThatThrowsIsReported) {
                                        {.error_callback = [](std::exception_ptr) { throw 1; },
                                         .accept_callback = [](Pid, TimePoint) { throw 2; }});
   EXPECT_THROW(handle.get(patience), RemoteError);
-  pool.map_async(tasks::square, std::vector<int>{1}, {.callback = [](const auto&) { throw 3; }}).get(patience);
+  pool.map_async(tasks::square, std::vector<int>{1}, {.callback = [](const auto&) { throw 3; }})
+      .get(patience);
   pool.close();
   pool.join();
   EXPECT_EQ(reported, 3);
@@ -369,9 +373,10 @@ TEST_P(Callbacks, TellOfEveryJobThatThePoolsEndTakesAlong) {
   {
     Pool pool = make_pool(1);
     for (int i = 0; i < 20; ++i) {
-      pool.apply_async(tasks::wait_at, std::tuple{gate.path(), i},
-                       {.callback = [&](const int&) { ++succeeded; },
-                        .error_callback = [&](std::exception_ptr e) { failed += holds<Terminated>(e) ? 1 : 100; }});
+      pool.apply_async(
+          tasks::wait_at, std::tuple{gate.path(), i},
+          {.callback = [&](const int&) { ++succeeded; },
+           .error_callback = [&](std::exception_ptr e) { failed += holds<Terminated>(e) ? 1 : 100; }});
     }
     ASSERT_TRUE(gate.reached());
   }

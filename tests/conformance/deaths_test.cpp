@@ -308,7 +308,8 @@ TEST_P(Deaths, FiftyCrashesAmongTwoThousandJobsEachSettleOnceAndRight) {
 }
 
 TEST_P(Deaths, AWorkerThatScribblesOnItsChannelLosesItsJobAlone) {
-  if (in_memory() && under_thread_sanitizer) GTEST_SKIP() << "a thread that scribbles is a data race by nature";
+  if (in_memory() && under_thread_sanitizer)
+    GTEST_SKIP() << "a thread that scribbles is a data race by nature";
   Pool pool = make_pool(2);
   for (std::uint32_t seed = 0; seed < 5; ++seed) {
     const tasks::Gate gate;

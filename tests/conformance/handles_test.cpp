@@ -119,7 +119,8 @@ TEST_P(Handles, DroppingAllOfThemDoesNotCancelTheJob) {
   const tasks::Gate folder;
   const std::string file = folder.path() + "/done";
   Pool pool = make_pool(1);
-  for (int i = 0; i < 50; ++i) static_cast<void>(pool.apply_async(tasks::append_line, file, std::to_string(i)));
+  for (int i = 0; i < 50; ++i)
+    static_cast<void>(pool.apply_async(tasks::append_line, file, std::to_string(i)));
   pool.close();
   pool.join();
   std::ifstream lines(file);

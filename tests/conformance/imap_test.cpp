@@ -229,13 +229,15 @@ TEST_P(Imap, ATimeoutLosesNoResult) {
 TEST_P(Imap, OfATaskWithoutResultGivesOneForEachItem) {
   Pool pool = make_pool();
   int count = 0;
-  for ([[maybe_unused]] const std::monostate done : pool.imap([](int) {}, std::views::iota(0, 30), 4)) ++count;
+  for ([[maybe_unused]] const std::monostate done : pool.imap([](int) {}, std::views::iota(0, 30), 4))
+    ++count;
   EXPECT_EQ(count, 30);
 }
 
 TEST_P(Imap, MoveOnlyItemsAndResultsTravel) {
   Pool pool = make_pool();
-  auto input = std::views::iota(0, 20) | std::views::transform([](int i) { return std::make_unique<int>(i); });
+  auto input =
+      std::views::iota(0, 20) | std::views::transform([](int i) { return std::make_unique<int>(i); });
   int expected = 1;
   for (const std::unique_ptr<int>& value : pool.imap(tasks::add_one, input)) {
     ASSERT_NE(value, nullptr);

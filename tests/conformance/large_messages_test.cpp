@@ -66,7 +66,8 @@ TEST_P(LargeMessages, LongAndShortOnesMayMix) {
   for (std::size_t i = 0; i < 120; ++i) {
     // 3 bytes, some that fill much of the ring, some that have to be streamed.
     sizes.push_back(i % 4 == 0 ? 3 : i % 4 == 1 ? 300 * kib + i : i % 4 == 2 ? 2 * mib + i : 100 * i);
-    handles.push_back(pool.apply_async(tasks::echo_bytes, tasks::bytes(sizes[i], static_cast<std::uint32_t>(i))));
+    handles.push_back(
+        pool.apply_async(tasks::echo_bytes, tasks::bytes(sizes[i], static_cast<std::uint32_t>(i))));
   }
   for (std::size_t i = 0; i < handles.size(); ++i) {
     ASSERT_EQ(handles[i].get(patience), tasks::bytes(sizes[i], static_cast<std::uint32_t>(i))) << i;

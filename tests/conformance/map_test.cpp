@@ -151,8 +151,9 @@ TEST_P(Map, StarmapUnpacksTuplesAndPairs) {
 TEST_P(Map, ThrowsTheErrorOfTheFirstItemThatFailed) {
   Pool pool = make_pool(3);
   for (const std::size_t chunksize : {1U, 5U, 100U}) {
-    const auto error = thrown_by<std::invalid_argument>(
-        [&] { pool.map(refuse_odd, std::vector<int>{2, 4, 6, 7, 8, 9, 10, 11}, chunksize); });
+    const auto error = thrown_by<std::invalid_argument>([&] {
+      pool.map(refuse_odd, std::vector<int>{2, 4, 6, 7, 8, 9, 10, 11}, chunksize);
+    });
     EXPECT_STREQ(error.what(), "odd: 7") << chunksize;
   }
 }
@@ -205,9 +206,8 @@ TEST_P(Map, AnErrorOfTheInputReachesTheCallerAndNothingIsRun) {
 TEST_P(Map, RunsOnAllWorkersAtTheSameTime) {
   Pool pool = make_pool(3);
   const tasks::Gate gate;
-  const auto handle =
-      pool.map_async([](const std::string& path) { return tasks::wait_at(path, 1); },
-                     std::vector<std::string>(3, gate.path()));
+  const auto handle = pool.map_async([](const std::string& path) { return tasks::wait_at(path, 1); },
+                                     std::vector<std::string>(3, gate.path()));
   EXPECT_TRUE(gate.reached(3));
   EXPECT_FALSE(handle.ready());
   EXPECT_EQ(handle.worker_pids().size(), 3U);
@@ -217,8 +217,7 @@ TEST_P(Map, RunsOnAllWorkersAtTheSameTime) {
 
 TEST_P(Map, AHundredThousandItemsComeBack) {
   Pool pool = make_pool();
-  const std::vector<int> results =
-      pool.map([](int x) { return x + 1; }, std::views::iota(0, 100'000));
+  const std::vector<int> results = pool.map([](int x) { return x + 1; }, std::views::iota(0, 100'000));
   std::vector<int> expected(100'000);
   std::iota(expected.begin(), expected.end(), 1);
   EXPECT_EQ(results, expected);

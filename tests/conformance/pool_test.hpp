@@ -43,7 +43,8 @@ class PoolTest : public ::testing::TestWithParam<std::string> {
   std::shared_ptr<InMemoryBackend> in_memory_;
 };
 
-/// Runs `f` and returns a copy of the E that it throws. Fails the test if it throws anything else, or nothing.
+/// Runs `f` and returns a copy of the E that it throws. Fails the test if it throws anything else, or
+/// nothing.
 template <class E, class F>
 E thrown_by(F&& f) {
   try {
@@ -51,8 +52,8 @@ E thrown_by(F&& f) {
   } catch (const E& error) {
     return error;
   } catch (const std::exception& error) {
-    throw std::logic_error(std::string("expected ") + typeid(E).name() + ", got " + typeid(error).name() + ": " +
-                           error.what());
+    throw std::logic_error(std::string("expected ") + typeid(E).name() + ", got " + typeid(error).name() +
+                           ": " + error.what());
   }
   throw std::logic_error(std::string("expected ") + typeid(E).name() + ", and nothing was thrown");
 }
@@ -68,6 +69,6 @@ std::string backend_name(const ::testing::TestParamInfo<std::string>& info);
 }  // namespace procpool::testing
 
 /// Instantiates a suite over all backends.
-#define PROCPOOL_ON_ALL_BACKENDS(suite)                                                                      \
-  INSTANTIATE_TEST_SUITE_P(Pool, suite, ::testing::Values("fork", "forkserver", "spawn", "in_memory"),      \
+#define PROCPOOL_ON_ALL_BACKENDS(suite)                                                                \
+  INSTANTIATE_TEST_SUITE_P(Pool, suite, ::testing::Values("fork", "forkserver", "spawn", "in_memory"), \
                            ::procpool::testing::backend_name)

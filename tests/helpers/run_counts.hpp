@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// RunCounts: how often each of many jobs was begun, counted by the workers themselves and kept even if they are
-/// killed.
+/// RunCounts: how often each of many jobs was begun, counted by the workers themselves and kept even if they
+/// are killed.
 #pragma once
 
 #include <atomic>
@@ -11,8 +11,8 @@
 
 namespace procpool::testing {
 
-/// A file of counters that host and workers map. The host makes it and reads; each worker calls open() first, for
-/// instance as its initializer.
+/// A file of counters that host and workers map. The host makes it and reads; each worker calls open() first,
+/// for instance as its initializer.
 class RunCounts {
  public:
   explicit RunCounts(std::size_t jobs);

@@ -18,6 +18,7 @@ namespace procpool::testing::tasks {
 
 // Work.
 int add(int a, int b);
+/// Modulo 2^32.
 int square(int x);
 void nothing();
 std::string echo(std::string text);

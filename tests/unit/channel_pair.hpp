@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// ChannelPair: both ends of a channel in one process, over plain memory, with bells made of condition variables.
+/// ChannelPair: both ends of a channel in one process, over plain memory, with bells made of condition
+/// variables.
 #pragma once
 
 #include "channel/host_channel.hpp"
@@ -78,7 +79,8 @@ class ChannelPair final : private WorkerProcess, private WorkerLink {
   static constexpr std::chrono::seconds patience{10};
   static constexpr std::size_t max_message = std::size_t{64} << 20;
 
-  explicit ChannelPair(Duration spin = Duration::zero(), detail::WorkerTerms terms = {.max_message = max_message})
+  explicit ChannelPair(Duration spin = Duration::zero(),
+                       detail::WorkerTerms terms = {.max_message = max_message})
       : host(*this, terms), worker(*this, spin) {}
 
   /// Zero, and of the size of a channel.
@@ -100,7 +102,8 @@ class ChannelPair final : private WorkerProcess, private WorkerLink {
   };
   static std::unique_ptr<std::byte, Free> allocate() {
     constexpr std::size_t size = sizeof(detail::ChannelMemory);
-    std::unique_ptr<std::byte, Free> memory(static_cast<std::byte*>(::operator new(size, std::align_val_t(4096))));
+    std::unique_ptr<std::byte, Free> memory(
+        static_cast<std::byte*>(::operator new(size, std::align_val_t(4096))));
     std::memset(memory.get(), 0, size);
     return memory;
   }

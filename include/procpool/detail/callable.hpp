@@ -75,7 +75,9 @@ struct ParametersOf {
   using Type = Given;
 };
 template <class F, class Given>
-requires FunctionPointer<F> && requires { typename Signature<F>::Parameters; }
+requires FunctionPointer<F> && requires {
+  typename Signature<F>::Parameters;
+}
 struct ParametersOf<F, Given> {
   using Type = typename Signature<F>::Parameters;
 };

@@ -20,8 +20,9 @@ class MapItems {
   MapItems(std::uint32_t chunksize, std::size_t max_message) noexcept
       : chunksize_(chunksize), max_message_(max_message) {}
 
-  /// Adds one item: `encode(buffer)` appends its bytes and returns true, or false if there is none. Throws what that
-  /// throws, and SerializationError if the unit would be longer than a message may be; nothing is added then.
+  /// Adds one item: `encode(buffer)` appends its bytes and returns true, or false if there is none. Throws
+  /// what that throws, and SerializationError if the unit would be longer than a message may be; nothing is
+  /// added then.
   template <class Encode>
   bool add(Encode&& encode) {
     const std::size_t at = bytes_.size();

@@ -30,16 +30,18 @@ inline constexpr bool is_tuple<std::tuple<T...>> = true;
 template <class F, class... Args>
 inline constexpr bool unpacks_tuple = false;
 template <class F, class Arg>
-inline constexpr bool unpacks_tuple<F, Arg> = is_tuple<std::remove_cvref_t<Arg>> && !std::is_invocable_v<F, Arg>;
+inline constexpr bool unpacks_tuple<F, Arg> =
+    is_tuple<std::remove_cvref_t<Arg>> && !std::is_invocable_v<F, Arg>;
 
-/// TaskResult without its errors, for declarations that the compiler looks at before it knows which one is meant.
+/// TaskResult without its errors, for declarations that the compiler looks at before it knows which one is
+/// meant.
 template <class F, class... A>
 struct ResultIfCallable {
   using Type = void;
 };
 template <class F, class... A>
-  requires std::is_invocable_v<Callable<F>&, std::decay_t<A>...>
-struct ResultIfCallable<F, A...> {
+requires std::is_invocable_v < Callable<F>
+&, std::decay_t<A>... > struct ResultIfCallable<F, A...> {
   using Type = Storage<std::invoke_result_t<Callable<F>&, std::decay_t<A>...>>;
 };
 
@@ -101,8 +103,8 @@ template <class Calls, class View>
 
 /// Decodes for a user's callback. If that fails, the error callback is told instead.
 template <class Result, class Callback>
-[[nodiscard]] std::function<void(const JobHandle&)> value_callback(Callback callback,
-                                                                   std::function<void(std::exception_ptr)> on_error) {
+[[nodiscard]] std::function<void(const JobHandle&)> value_callback(
+    Callback callback, std::function<void(std::exception_ptr)> on_error) {
   return [callback = std::move(callback), on_error = std::move(on_error)](const JobHandle& handle) {
     using Value = decltype(Result(handle).get());
     if constexpr (std::is_void_v<Value>) {

@@ -24,7 +24,7 @@
 namespace procpool {
 struct PoolOptions;
 enum class MemoryLimitBy : unsigned char;
-}
+}  // namespace procpool
 
 namespace procpool::detail {
 
