@@ -82,9 +82,8 @@ RecordReader::Outcome RecordReader::read(int fd, ReceivedRecord& received) noexc
     if (count <= 0) return Outcome::end;
 
     if ((message.msg_flags & MSG_CTRUNC) != 0) partial_.descriptors_lost = true;
-    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-         header = CMSG_NXTHDR(&message, header)) {
-      if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const cmsghdr* header = CMSG_FIRSTHDR(&message);  // the only one: these sockets ask for nothing else
+    if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
       const std::size_t number = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
       for (std::size_t i = 0; i < number && i < most_descriptors; ++i) {
         int descriptor = -1;

@@ -194,6 +194,11 @@ void HostChannel::hold(bool on) noexcept {
   }
 }
 
+/// Of the oldest outstanding job.
+bool HostChannel::has_begun() noexcept {
+  return head_ != done_ || (checked(control().claim.load(std::memory_order_acquire)) && head_ != done_);
+}
+
 std::uint32_t HostChannel::unclaimed() noexcept {
   const auto claim = checked(control().claim.load(std::memory_order_acquire));
   return claim ? claim->unclaimed() : 0;
@@ -269,6 +274,7 @@ bool HostChannel::receive(JobId expected, Answer& answer) {
   if (published == 0) return false;
   if (published > ring_slots) return violated("it published more results than the ring holds");
   if (outstanding() == 0) return violated("it published a result and had no job");
+  if (!has_begun()) return violated("it answered a job that it had not claimed");
 
   ResultDescriptor descriptor;
   std::memcpy(&descriptor, &memory_->results[results_read_ % ring_slots], sizeof descriptor);

@@ -136,6 +136,7 @@ class HostChannel {
   template <class Change>
   bool change_claim(Change&& change) noexcept;
   std::optional<Claim> checked(std::uint64_t word) noexcept;
+  [[nodiscard]] bool has_begun() noexcept;
   void wake(WorkerSleep reason) noexcept;
   bool receive_stream(Answer& answer);
   bool violated(const char* how) noexcept;

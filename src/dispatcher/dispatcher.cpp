@@ -491,7 +491,7 @@ std::optional<WorkerId> Dispatcher::retire_least_busy() {
   Worker* least = nullptr;
   for (const auto& worker : workers_) {
     if (!worker->takes_jobs()) continue;
-    if (least == nullptr || worker->out.size() < least->out.size()) least = worker.get();
+    if (least == nullptr || worker->jobs_out() < least->jobs_out()) least = worker.get();
   }
   std::optional<WorkerId> id;
   if (least != nullptr) {

@@ -29,6 +29,13 @@ int leave_a_trace(std::string file) {
   tasks::append_line(file, "ran");
   return 1;
 }
+/// Computes for so many microseconds.
+int run_for(int microseconds) {
+  const TimePoint end = Clock::now() + std::chrono::microseconds(microseconds);
+  while (Clock::now() < end) {
+  }
+  return microseconds;
+}
 std::set<Pid> pids_of(const Pool& pool) {
   const auto pids = pool.worker_pids();
   return {pids.begin(), pids.end()};
@@ -141,6 +148,25 @@ TEST_P(Control, AJobThatWaitsCanBeTerminatedAndNoOtherIsHit) {
   EXPECT_EQ(busy.running.get(patience), 1) << "it has settled";
   EXPECT_EQ(busy.pool.worker_pids(), std::vector<Pid>{worker});
   EXPECT_FALSE(busy.has_trace());
+}
+
+TEST_P(Control, AJobThatEndsAsItIsTerminatedTakesNoOtherAlong) {
+  Pool pool = make_pool(1);
+  int terminated = 0;
+  for (int i = 0; i < 400; ++i) {
+    auto ending = pool.apply_async(run_for, i % 40);
+    const auto next = pool.apply_async(run_for, 200);
+    // Between 0 and 80 us, about when the first has ended and the second has begun.
+    run_for(i % 9 * 10);
+    ending.terminate();
+    EXPECT_EQ(next.get(patience), 200);
+    try {
+      EXPECT_EQ(ending.get(patience), i % 40);
+    } catch (const Terminated&) {
+      ++terminated;
+    }
+  }
+  RecordProperty("terminated", terminated);
 }
 
 TEST_P(Control, WhatWaitsBehindATerminatedJobIsDone) {

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Workers that are replaced: by plan, by bad luck, and when it is too much.
+#include "conformance/mailbox.hpp"
 #include "conformance/pool_test.hpp"
+#include "helpers/in_memory_backend.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -179,6 +183,38 @@ TEST_P(Recycling, TermsThatMakeNoSenseAreRefusedByName) {
   refused([](PoolOptions& o) { o.environment = {{"", "value"}}; }, "environment");
   refused([](PoolOptions& o) { o.environment = {{"A=B", "value"}}; }, "environment");
   refused([](PoolOptions& o) { o.processes = 0; }, "processes");
+}
+
+TEST(FailingStarts, OfTheFirstWorkersAreAnErrorOfTheConstructor) {
+  auto backend = std::make_shared<InMemoryBackend>();
+  backend->fail_next_starts(1, std::errc::not_enough_memory);
+  int told = 0;
+  const auto error = thrown_by<SpawnError>([&] {
+    Pool never({.processes = 3, .on_process_up = [&](WorkerInfo) { ++told; }, .backend = backend});
+  });
+  EXPECT_EQ(error.code(), std::errc::not_enough_memory) << error.what();
+  EXPECT_LE(told, 2);
+}
+
+TEST(FailingStarts, OfAReplacementAreLoggedAndTriedAgain) {
+  Mailbox<std::string> log;
+  auto backend = std::make_shared<InMemoryBackend>();
+  Pool pool(
+      {.processes = 2, .backend = backend, .on_log = [&](const std::string& message) { log.put(message); }});
+  backend->fail_next_starts(3, std::errc::resource_unavailable_try_again);
+  thrown_by<WorkerLostError>([&] { pool.apply(tasks::segfault); });
+  EXPECT_TRUE(is_whole(pool, 2));
+  EXPECT_EQ(log.first(4).size(), 4U) << "one for the loss, three for the starts";
+}
+
+TEST(FailingStarts, ThatNeverEndTakeThePoolAlong) {
+  auto backend = std::make_shared<InMemoryBackend>();
+  Pool pool({.processes = 1, .backend = backend});
+  backend->fail_next_starts(1'000'000, std::errc::not_enough_memory);
+  thrown_by<WorkerLostError>([&] { pool.apply(tasks::segfault); });
+  const auto error = thrown_by<SpawnError>([&] { pool.apply(tasks::add, 1, 2); });
+  EXPECT_EQ(error.code(), std::errc::not_enough_memory) << error.what();
+  thrown_by<SpawnError>([&] { pool.apply(tasks::add, 1, 2); });
 }
 
 }  // namespace

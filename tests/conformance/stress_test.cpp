@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Many jobs from many threads while workers are killed at random: every handle settles once with the truth.
 #include "conformance/pool_test.hpp"
+#include "helpers/random.hpp"
 #include "helpers/run_counts.hpp"
 #include "helpers/sanitizers.hpp"
 
 #include <atomic>
 #include <cstdint>
-#include <random>
 #include <thread>
 #include <vector>
 
@@ -38,7 +38,7 @@ class Killer {
  public:
   Killer(const PoolTest& test, Pool& pool, std::chrono::microseconds pause)
       : thread_([this, &test, &pool, pause] {
-          std::minstd_rand random(1);
+          Random random(1);
           while (!done_) {
             const std::vector<Pid> workers = pool.worker_pids();
             if (!workers.empty()) {

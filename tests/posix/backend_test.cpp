@@ -387,7 +387,8 @@ TEST_P(PosixBackendTest, AStartThatMeetsADeadLauncherGetsANewOne) {
   ASSERT_TRUE(host.ask(first, Order::add_one));
   const Pid launcher = parent_of(host.events.lives[first].pid);
   ::kill(launcher, SIGKILL);
-  ASSERT_TRUE(dies_soon(launcher));
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(launcher), &info, WEXITED | WNOWAIT), 0);  // all its threads
   const WorkerId second = host.start();  // before the loop has seen the end
   EXPECT_EQ(host.ask(second, Order::add_one, 1), 2);
   EXPECT_EQ(host.end_of(first), ExitStatus());
@@ -420,7 +421,8 @@ TEST_P(PosixBackendTest, SettlesEveryStartWhenTheLauncherDiesAtAnyMoment) {
 template <class Host>
 void expect_no_orphans(Host host) {
   int fds[2];
-  ASSERT_EQ(::pipe2(fds, O_CLOEXEC), 0);
+  ASSERT_EQ(::pipe(fds), 0);
+  for (const int fd : fds) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   const pid_t child = ::fork();
   if (child == 0) {
     ::close(fds[0]);
@@ -631,6 +633,32 @@ TEST(ForkBackendTest, AnExitInATaskDoesNotRunTheHostsExitHandlers) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(WEXITSTATUS(status), 42);
   EXPECT_FALSE(std::filesystem::remove(path)) << "a handler of the host ran in the worker";
+}
+
+TEST(ForkBackendTest, OutOfProcessesIsToldOfTheStartAndLeavesTheRestAlone) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become a user who has no other processes";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit limit{3, 3};  // the host, the launcher and one worker
+    ::setrlimit(RLIMIT_NPROC, &limit);
+    if (::setuid(54'321) != 0) ::_exit(1);
+    BackendHost host(make("fork"));
+    const WorkerId first = host.start();
+    if (!host.ask(first, Order::add_one)) ::_exit(2);
+    const WorkerId second = host.start();
+    if (!host.until([&] { return host.events.lives[second].failed.has_value(); })) ::_exit(3);
+    if (host.events.lives[second].failed != std::errc::resource_unavailable_try_again) ::_exit(4);
+    if (!host.ask(first, Order::add_one)) ::_exit(5);
+    try {
+      BackendHost other(make("fork"));
+    } catch (const SpawnError& error) {
+      ::_exit(error.code() == std::errc::resource_unavailable_try_again ? 42 : 6);
+    }
+    ::_exit(7);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 42);
 }
 
 class ExecutingBackendTest : public PosixBackendTest {};

@@ -136,6 +136,11 @@ inline std::span<const std::byte> as_bytes(const void* data, std::size_t size) {
   return {static_cast<const std::byte*>(data), size};
 }
 
+/// Faster than std::ranges::equal in a build without optimization.
+inline bool same(std::span<const std::byte> a, std::span<const std::byte> b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
+}
+
 /// For WorkerChannel::next().
 inline constexpr auto no_idle = [] {};
 

@@ -69,7 +69,7 @@ TEST_F(Channel, CarriesAJobAndItsAnswer) {
   EXPECT_EQ(job.items, 3U);
   EXPECT_TRUE(job.chunk);
   EXPECT_EQ(job.kind, MessageKind::task);
-  EXPECT_TRUE(std::ranges::equal(job.arguments, arguments));
+  EXPECT_TRUE(same(job.arguments, arguments));
   EXPECT_TRUE(job.prefix.empty());
   EXPECT_FALSE(receive(77));
   const auto result = pattern(20, 2);
@@ -77,7 +77,7 @@ TEST_F(Channel, CarriesAJobAndItsAnswer) {
   ASSERT_TRUE(receive(77));
   EXPECT_EQ(got.id, 77U);
   EXPECT_EQ(got.kind, ResultKind::exception);
-  EXPECT_TRUE(std::ranges::equal(got.bytes.view(), result));
+  EXPECT_TRUE(same(got.bytes.view(), result));
   EXPECT_EQ(pair.host.outstanding(), 0U);
   EXPECT_FALSE(receive(77));
 }
@@ -95,8 +95,8 @@ TEST_F(Channel, PrefixArgumentsAndLimitsArriveApartAtEverySize) {
         if (limited) message.hard_limit = std::chrono::seconds(3);
         publish(message);
         const ClaimedJob job = claim();
-        ASSERT_TRUE(std::ranges::equal(job.prefix, prefix)) << prefix_size << '+' << argument_size;
-        ASSERT_TRUE(std::ranges::equal(job.arguments, arguments)) << prefix_size << '+' << argument_size;
+        ASSERT_TRUE(same(job.prefix, prefix)) << prefix_size << '+' << argument_size;
+        ASSERT_TRUE(same(job.arguments, arguments)) << prefix_size << '+' << argument_size;
         EXPECT_EQ(job.hard_limit.has_value(), limited);
         EXPECT_FALSE(job.soft_limit.has_value());
         if (limited) {
@@ -104,7 +104,7 @@ TEST_F(Channel, PrefixArgumentsAndLimitsArriveApartAtEverySize) {
         }
         answer(job, arguments);
         ASSERT_TRUE(receive(5));
-        ASSERT_TRUE(std::ranges::equal(got.bytes.view(), arguments));
+        ASSERT_TRUE(same(got.bytes.view(), arguments));
       }
     }
   }
@@ -173,7 +173,7 @@ TEST_F(Channel, TakingBackGivesTheirBytesBackToo) {
     EXPECT_FALSE(pair.host.has_room(message));
     ASSERT_EQ(pair.host.take_back(1), 1U);
   }
-  EXPECT_TRUE(std::ranges::equal(first.arguments, big));
+  EXPECT_TRUE(same(first.arguments, big));
 }
 
 TEST_F(Channel, HasRoomForAsManyJobsAsItsRing) {
@@ -309,7 +309,7 @@ TEST_F(Channel, CountersMayRunOverTheirEnds) {
     ASSERT_EQ(pair.host.unclaimed(), 5U);
     for (std::size_t i = 0; i < 5; ++i) {
       const ClaimedJob job = claim();
-      ASSERT_TRUE(std::ranges::equal(job.arguments, std::span(text).first(i * 15)));
+      ASSERT_TRUE(same(job.arguments, std::span(text).first(i * 15)));
       answer(job, job.arguments);
       if (i == 2) {
         ASSERT_EQ(pair.host.unclaimed(), 2U);
@@ -317,7 +317,7 @@ TEST_F(Channel, CountersMayRunOverTheirEnds) {
     }
     for (std::size_t i = 0; i < 5; ++i) {
       ASSERT_TRUE(receive(answered++)) << pair.host.violation();
-      ASSERT_TRUE(std::ranges::equal(got.bytes.view(), std::span(text).first(i * 15)));
+      ASSERT_TRUE(same(got.bytes.view(), std::span(text).first(i * 15)));
     }
   }
   EXPECT_EQ(pair.host.violation(), nullptr);

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+// The two ends of a channel on two threads: nothing is run twice or lost, and nobody sleeps on work.
+#include "helpers/random.hpp"
+#include "helpers/sanitizers.hpp"
+#include "unit/channel_pair.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace procpool::testing {
+namespace {
+
+using namespace detail;
+
+constexpr bool slow = under_thread_sanitizer || under_address_sanitizer;
+
+void pause(Random& random, std::uint32_t most) {
+  for (std::uint32_t i = most == 0 ? 0 : random.below(most); i != 0; --i) cpu_relax();
+}
+
+/// The host's side of a series of jobs, each of which goes out, may be taken back, and is answered.
+class Host {
+ public:
+  struct Habits {
+    std::uint32_t depth = 16;        ///< jobs out at once
+    std::uint32_t take_back_of = 0;  ///< takes some back in one of so many turns
+    std::uint32_t pause = 0;         ///< between turns, at most
+    bool any_aim = false;            ///< wants to be rung at any number of results, not after all
+  };
+
+  Host(ChannelPair& pair, const Habits& habits, std::uint32_t seed)
+      : pair_(pair), habits_(habits), random_(seed) {}
+
+  /// `fill` makes a job's message, `check` looks at its answer. False if something was wrong or a ring was
+  /// lost.
+  template <class Fill, class Check>
+  bool run(JobId jobs, Fill fill, Check check) {
+    const JobId last = next_ + jobs;
+    while (next_ < last || !waiting_.empty() || !out_.empty()) {
+      HostChannel& host = pair_.host;
+      host.note_signals();
+      if (host.streaming()) host.pump();
+      bool moved = false;
+      while (!out_.empty() && host.receive(out_.front(), answer_)) {
+        if (!check(out_.front(), answer_)) return false;
+        out_.pop_front();
+        moved = true;
+      }
+      if (moved) host.release();
+      if (host.violation() != nullptr) return false;
+      moved = send(last, fill) || moved;
+      if (habits_.take_back_of != 0 && random_() % habits_.take_back_of == 0) {
+        for (std::uint32_t count = host.take_back(1 + random_() % habits_.depth); count != 0; --count) {
+          waiting_.push_front(out_.back());
+          out_.pop_back();
+          ++taken_back_;
+        }
+        moved = true;
+      }
+      pause(random_, habits_.pause);
+      if (!moved && !sleep()) return false;
+    }
+    return true;
+  }
+  [[nodiscard]] std::uint64_t taken_back() const { return taken_back_; }
+
+ private:
+  template <class Fill>
+  bool send(JobId last, Fill& fill) {
+    bool sent = false;
+    while (out_.size() < habits_.depth && (next_ < last || !waiting_.empty())) {
+      Message message;
+      message.id = waiting_.empty() ? next_ : waiting_.front();
+      fill(message);
+      if (!pair_.host.has_room(message)) break;
+      pair_.host.stage(message);
+      if (waiting_.empty()) {
+        ++next_;
+      } else {
+        waiting_.pop_front();
+      }
+      out_.push_back(message.id);
+      sent = true;
+    }
+    if (sent) pair_.host.commit();
+    return sent;
+  }
+
+  /// As the Dispatcher does: say what to be rung for, look again, sleep.
+  bool sleep() {
+    const auto out = static_cast<std::uint32_t>(out_.size());
+    pair_.host.aim(habits_.any_aim && out > 1 ? 1 + random_() % out : out);
+    pair_.host.arm(random_() % 2 == 0 ? WakeWord::Who::loop : WakeWord::Who::leader, random_() % 2 == 0);
+    return pair_.host.changed() || pair_.host_bell.wait(ChannelPair::patience);
+  }
+
+  ChannelPair& pair_;
+  Habits habits_;
+  Random random_;
+  JobId next_ = 1;
+  std::deque<JobId> waiting_;
+  std::deque<JobId> out_;
+  Answer answer_;
+  std::uint64_t taken_back_ = 0;
+};
+
+/// Runs a worker's loop on a thread: `work` gets each job and returns the bytes of its answer.
+template <class Work>
+class WorkerThread {
+ public:
+  WorkerThread(ChannelPair& pair, Work work)
+      : pair_(pair), thread_([this, work]() mutable {
+          ClaimedJob job;
+          while (pair_.worker.next(job, no_idle)) {
+            if (!pair_.worker.publish(job, ResultKind::value, work(job))) break;
+          }
+        }) {}
+  /// Also after the host has given up.
+  ~WorkerThread() {
+    pair_.host_gone = true;
+    pair_.worker_bell.ring();
+    thread_.join();
+  }
+
+ private:
+  ChannelPair& pair_;
+  std::thread thread_;
+};
+
+TEST(ChannelThreads, AJobIsRunOrTakenBackAndNeverBoth) {
+  constexpr JobId jobs = slow ? 100'000 : 1'000'000;
+  ChannelPair pair(std::chrono::microseconds(20));
+  std::vector<std::uint8_t> runs(jobs + 1);
+  std::uint64_t id = 0;
+  {
+    const WorkerThread worker(pair, [&](const ClaimedJob& job) {
+      ++runs[job.id];
+      id = job.id;
+      return as_bytes(&id, sizeof id);
+    });
+    Host host(pair, {.depth = 24, .take_back_of = 3}, 1);
+    const bool right = host.run(
+        jobs, [](Message&) {},
+        [](JobId expected, const Answer& answer) {
+          std::uint64_t told = 0;
+          if (answer.bytes.size() == sizeof told) std::memcpy(&told, answer.bytes.data(), sizeof told);
+          return told == expected;
+        });
+    EXPECT_TRUE(right) << (pair.host.violation() != nullptr ? pair.host.violation()
+                                                            : "an answer was wrong or late");
+    EXPECT_GT(host.taken_back(), jobs / 100);
+  }
+  EXPECT_FALSE(pair.starved);
+  EXPECT_EQ(std::count(runs.begin() + 1, runs.end(), 1), static_cast<std::ptrdiff_t>(jobs));
+}
+
+TEST(ChannelThreads, NeitherSideSleepsOnWork) {
+  // Nothing here looks again by itself: a lost wake-up stays lost, and is seen by the patience of the bells.
+  const TimePoint end = Clock::now() + std::chrono::seconds(3);
+  std::uint32_t seed = 0;
+  while (Clock::now() < end) {
+    ++seed;
+    ChannelPair pair(std::chrono::microseconds(seed % 3 == 0 ? 10 : 0));
+    const WorkerThread worker(pair, [random = Random(seed + 1), seed](const ClaimedJob&) mutable {
+      pause(random, seed % 5 * 300);
+      return std::span<const std::byte>();
+    });
+    Host host(pair,
+              {.depth = 1 + seed % 4,
+               .take_back_of = seed % 2 * 5,
+               .pause = seed % 7 * 200,
+               .any_aim = seed % 4 < 2},
+              seed);
+    const auto any_answer = [](JobId, const Answer&) { return true; };
+    ASSERT_TRUE(host.run(
+        slow ? 500 : 5000, [](Message&) {}, any_answer))
+        << "seed " << seed;
+    ASSERT_FALSE(pair.starved) << "seed " << seed;
+  }
+}
+
+/// Bytes that follow from the job, so that both sides know them.
+std::span<const std::byte> bytes_of(JobId job, std::size_t size) {
+  static const std::vector<std::byte> noise = [] {
+    std::vector<std::byte> made(std::size_t{6} << 20);
+    Random random(7);
+    for (std::byte& byte : made) byte = static_cast<std::byte>(random() >> 8);
+    return made;
+  }();
+  return std::span(noise).subspan(job * 131 % 4096, size);
+}
+
+void expect_stream(const std::vector<std::size_t>& sizes, const Host::Habits& habits, std::uint32_t seed) {
+  ChannelPair pair(std::chrono::microseconds(seed % 2 * 10));
+  std::atomic<int> wrong{0};
+  {
+    const WorkerThread worker(pair, [&](const ClaimedJob& job) {
+      const std::size_t size = sizes[(job.id - 1) % sizes.size()];
+      if (!same(job.arguments, bytes_of(job.id, size))) ++wrong;
+      // An answer of another size than the question.
+      return bytes_of(job.id, sizes[job.id % sizes.size()]);
+    });
+    Host host(pair, habits, seed);
+    const bool right = host.run(
+        sizes.size(),
+        [&](Message& message) {
+          message.arguments = bytes_of(message.id, sizes[(message.id - 1) % sizes.size()]);
+        },
+        [&](JobId id, const Answer& answer) {
+          return same(answer.bytes.view(), bytes_of(id, sizes[id % sizes.size()]));
+        });
+    EXPECT_TRUE(right) << (pair.host.violation() != nullptr ? pair.host.violation()
+                                                            : "an answer was wrong or late");
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_FALSE(pair.starved);
+}
+
+TEST(ChannelThreads, MessagesOfEverySizeAroundTheLimitsArriveWholeBothWays) {
+  std::vector<std::size_t> sizes;
+  for (const std::size_t limit : {inline_bytes, longest_whole_message, byte_ring_size, stream_piece,
+                                  2 * byte_ring_size, std::size_t{1}}) {
+    for (const std::size_t size : {limit - 1, limit, limit + 1}) sizes.push_back(size);
+  }
+  Random random(3);
+  for (std::uint32_t round = 0; round < (slow ? 4U : 12U); ++round) {
+    std::shuffle(sizes.begin(), sizes.end(), random);
+    expect_stream(sizes, {.depth = 1 + round % 4}, round);
+  }
+}
+
+TEST(ChannelThreads, StreamsThatAreTakenBackAndSentAgainArriveWhole) {
+  std::vector<std::size_t> sizes;
+  Random random(4);
+  for (int i = 0; i < (slow ? 60 : 400); ++i) {
+    constexpr std::size_t some[] = {10, 5000, 300'000, 700'000, 1'500'000};
+    sizes.push_back(some[random() % std::size(some)] + random() % 100);
+  }
+  expect_stream(sizes, {.depth = 6, .take_back_of = 2}, 1);
+  expect_stream(sizes, {.depth = 3, .take_back_of = 3, .pause = 500}, 2);
+}
+
+}  // namespace
+}  // namespace procpool::testing

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: MIT
+// A worker can write anything into the memory that it shares with the host. The host may call that a
+// violation or take no notice; it never crashes, never hangs, and never takes more than a message may be.
+#include "helpers/random.hpp"
+#include "helpers/sanitizers.hpp"
+#include "unit/channel_pair.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace procpool::testing {
+namespace {
+
+using namespace detail;
+
+constexpr std::size_t max_message = 3 * byte_ring_size;
+
+/// One worker that did everything right so far: three jobs are out, the first is claimed.
+class Hostile : public ::testing::Test {
+ protected:
+  Hostile() {
+    for (JobId id = 1; id <= 3; ++id) publish(id);
+    EXPECT_TRUE(pair.worker.next(job, no_idle));
+  }
+  void publish(JobId id) {
+    Message message;
+    message.id = id;
+    pair.host.stage(message);
+    pair.host.commit();
+  }
+  /// Publishes an answer to the first job in which `change` has changed something.
+  void answer(const std::function<void(ResultDescriptor&)>& change) {
+    ResultDescriptor& descriptor = pair.shared().results[0];
+    descriptor = {};
+    descriptor.job_id = 1;
+    descriptor.flags = message_flag::in_place;
+    change(descriptor);
+    pair.shared().control.result_tail = 1;
+  }
+  void expect_violation() {
+    EXPECT_FALSE(pair.host.receive(1, got));
+    EXPECT_NE(pair.host.violation(), nullptr);
+    // After it nothing goes in or out.
+    EXPECT_FALSE(pair.host.has_room({}));
+    EXPECT_EQ(pair.host.take_back(3), 0U);
+    EXPECT_FALSE(pair.host.receive(1, got));
+    EXPECT_LE(pair.host.started_at_death(), 1U);
+  }
+  void set_claim(std::uint32_t head, std::uint32_t limit, bool hold = false, bool stop = false) {
+    pair.shared().control.claim = Claim{head, limit, hold, stop}.pack();
+  }
+  void expect_claim_violation() {
+    static_cast<void>(pair.host.unclaimed());
+    expect_violation();
+  }
+
+  ChannelPair pair{Duration::zero(), {.max_message = max_message}};
+  ClaimedJob job;
+  Answer got;
+};
+
+TEST_F(Hostile, AGoodAnswerIsTaken) {
+  answer([](ResultDescriptor& d) { d.length = 32; });
+  EXPECT_TRUE(pair.host.receive(1, got));
+  EXPECT_EQ(got.bytes.size(), 32U);
+}
+
+TEST_F(Hostile, AnAnswerToAnotherJobIsAViolation) {
+  answer([](ResultDescriptor& d) { d.job_id = 2; });
+  expect_violation();
+}
+TEST_F(Hostile, AnAnswerOfUnknownKindIsAViolation) {
+  answer([](ResultDescriptor& d) { d.kind = static_cast<ResultKind>(200); });
+  expect_violation();
+}
+TEST_F(Hostile, MoreInlineBytesThanThereAreIsAViolation) {
+  answer([](ResultDescriptor& d) { d.length = 33; });
+  expect_violation();
+}
+TEST_F(Hostile, AnAnswerLongerThanAMessageMayBeIsAViolation) {
+  for (const std::uint32_t length : {static_cast<std::uint32_t>(max_message + 1), 0xffffffffU}) {
+    answer([&](ResultDescriptor& d) {
+      d.length = length;
+      d.flags = message_flag::streamed;
+      d.position = 0;
+    });
+    expect_violation();
+  }
+}
+TEST_F(Hostile, AnAnswerThatLiesOutsideOfItsRingIsAViolation) {
+  answer([](ResultDescriptor& d) {
+    d.flags = 0;
+    d.length = 100;
+    d.position = byte_ring_size - 50;
+  });
+  expect_violation();
+}
+TEST_F(Hostile, AnAnswerThatLiesBehindWhatWasReadIsAViolation) {
+  answer([](ResultDescriptor& d) {
+    d.flags = 0;
+    d.length = 100;
+    d.position = ~std::uint64_t{0} - 200;
+  });
+  expect_violation();
+}
+TEST_F(Hostile, AnAnswerAsLongAsTheRingAheadOfItsPlaceIsAViolation) {
+  answer([](ResultDescriptor& d) {
+    d.flags = 0;
+    d.length = byte_ring_size;
+    d.position = byte_ring_size;
+  });
+  expect_violation();
+}
+TEST_F(Hostile, AStreamOfAShortAnswerIsAViolation) {
+  answer([](ResultDescriptor& d) {
+    d.flags = message_flag::streamed;
+    d.length = 100;
+    d.position = 0;
+  });
+  expect_violation();
+}
+TEST_F(Hostile, AStreamThatBeginsElsewhereIsAViolation) {
+  answer([](ResultDescriptor& d) {
+    d.flags = message_flag::streamed;
+    d.length = max_message;
+    d.position = 64;
+  });
+  expect_violation();
+}
+TEST_F(Hostile, AStreamOfMoreThanTheRingHoldsIsAViolation) {
+  answer([](ResultDescriptor& d) {
+    d.flags = message_flag::streamed;
+    d.length = max_message;
+    d.position = 0;
+  });
+  pair.shared().control.result_bytes_tail = byte_ring_size + 1;
+  expect_violation();
+}
+TEST_F(Hostile, MoreResultsThanTheRingHoldsAreAViolation) {
+  answer([](ResultDescriptor&) {});
+  pair.shared().control.result_tail = ring_slots + 1;
+  expect_violation();
+}
+TEST_F(Hostile, MoreResultsThanJobsAreAViolation) {
+  for (JobId id = 1; id <= 3; ++id) {
+    pair.shared().results[id - 1] = {};
+    pair.shared().results[id - 1].job_id = id;
+    pair.shared().results[id - 1].flags = message_flag::in_place;
+  }
+  pair.shared().control.result_tail = 4;
+  set_claim(3, 3);
+  for (JobId id = 1; id <= 3; ++id) ASSERT_TRUE(pair.host.receive(id, got));
+  EXPECT_FALSE(pair.host.receive(4, got));
+  EXPECT_NE(pair.host.violation(), nullptr);
+}
+TEST_F(Hostile, AnAnswerToAJobThatWasNotClaimedIsAViolation) {
+  answer([](ResultDescriptor&) {});
+  ASSERT_TRUE(pair.host.receive(1, got));
+  pair.shared().results[1] = {};
+  pair.shared().results[1].job_id = 2;
+  pair.shared().results[1].flags = message_flag::in_place;
+  pair.shared().control.result_tail = 2;
+  EXPECT_FALSE(pair.host.receive(2, got));
+  EXPECT_NE(pair.host.violation(), nullptr);
+  EXPECT_LE(pair.host.started_at_death(), 1U);
+}
+TEST_F(Hostile, ResultsThatWereTakenAwayAgainAreAViolation) {
+  answer([](ResultDescriptor&) {});
+  ASSERT_TRUE(pair.host.receive(1, got));
+  pair.shared().control.result_tail = 0;
+  expect_violation();
+}
+
+TEST_F(Hostile, ClaimingMoreThanWasPublishedIsAViolation) {
+  set_claim(4, 3);
+  expect_claim_violation();
+}
+TEST_F(Hostile, GivingAClaimBackIsAViolation) {
+  EXPECT_EQ(pair.host.unclaimed(), 2U);
+  set_claim(0, 3);
+  expect_claim_violation();
+}
+TEST_F(Hostile, PublishingAJobItselfIsAViolation) {
+  set_claim(1, 4);
+  expect_claim_violation();
+}
+TEST_F(Hostile, TakingAJobBackItselfIsAViolation) {
+  set_claim(1, 2);
+  expect_claim_violation();
+}
+TEST_F(Hostile, HoldingItselfIsAViolation) {
+  set_claim(1, 3, true);
+  expect_claim_violation();
+}
+TEST_F(Hostile, StoppingItselfIsAViolation) {
+  set_claim(1, 3, false, true);
+  expect_claim_violation();
+}
+
+TEST_F(Hostile, ADeadWorkerThatClaimedSeveralLosesOneJob) {
+  set_claim(3, 3);
+  EXPECT_EQ(pair.host.started_at_death(), 1U);
+  EXPECT_NE(pair.host.violation(), nullptr);
+}
+
+TEST_F(Hostile, WordsThatOnlyWakeDoNoHarm) {
+  for (const std::uint32_t word : {0U, 1U, 2U, 3U, 77U, 0xffffffffU}) {
+    pair.shared().control.worker_sleeps = word;
+    pair.shared().control.host_waits = std::uint64_t{word} << 32 | word;
+    pair.shared().control.signals = word;
+    pair.shared().control.results_read = word;
+    pair.shared().control.soft_due = word;
+    pair.shared().control.job_bytes_read = word;
+    pair.shared().control.max_message = word;
+    publish(10 + word);
+    pair.host.aim(1);
+    pair.host.arm(WakeWord::Who::loop, true);
+    static_cast<void>(pair.host.changed());
+  }
+  EXPECT_EQ(pair.host.violation(), nullptr);
+}
+
+/// Changes words of the shared memory at random: to anything, or to something near what would be right.
+class Scribbler {
+ public:
+  Scribbler(ChannelMemory& memory, std::uint32_t seed) : memory_(memory), random_(seed) {}
+
+  void scribble(JobId expected) {
+    if (chance(3)) {
+      auto* words = reinterpret_cast<std::uint64_t*>(&memory_.control);
+      change(words[random_() % (sizeof(ControlBlock) / sizeof(std::uint64_t))]);
+    }
+    if (chance(2)) answer(expected);
+    if (chance(4)) bump(memory_.control.result_tail, 1 + random_() % 3);
+    if (chance(8)) bump(memory_.control.result_bytes_tail, random_() % (2 * byte_ring_size));
+    if (chance(8)) bump(memory_.control.job_bytes_read, random_() % (2 * byte_ring_size));
+    if (chance(4)) claim();
+  }
+  [[nodiscard]] Random& random() noexcept { return random_; }
+  bool chance(std::uint32_t in) { return random_() % in == 0; }
+
+ private:
+  template <class Word>
+  void bump(std::atomic<Word>& word, std::uint64_t by) {
+    word.store(static_cast<Word>(word.load(std::memory_order_relaxed) + by), std::memory_order_relaxed);
+  }
+  void claim() {
+    Claim claim = Claim::unpack(memory_.control.claim.load(std::memory_order_relaxed));
+    claim.head = (claim.head + random_() % 2) & Claim::mask;
+    memory_.control.claim.store(claim.pack(), std::memory_order_relaxed);
+  }
+  std::uint64_t any_number() {
+    constexpr std::uint64_t edges[] = {
+        0,           1,          31,         32, 33, ring_slots, byte_ring_size, longest_whole_message,
+        max_message, 0x7fffffff, 0x80000000, ~0U};
+    const std::uint64_t edge = edges[random_() % std::size(edges)];
+    switch (random_() % 4) {
+      case 0:
+        return edge + random_() % 5 - 2;
+      case 1:
+        return std::uint64_t{random_()} << 32 | random_();
+      case 2:
+        return ~std::uint64_t{0} - random_() % 100;
+      default:
+        return edge;
+    }
+  }
+  void change(std::uint64_t& word) {
+    std::atomic_ref<std::uint64_t> shared(word);
+    const std::uint64_t old = shared.load(std::memory_order_relaxed);
+    switch (random_() % 4) {
+      case 0:
+        shared.store(any_number(), std::memory_order_relaxed);
+        break;
+      case 1:
+        shared.store(old + random_() % 9 - 4, std::memory_order_relaxed);
+        break;
+      case 2:
+        shared.store(old ^ std::uint64_t{1} << random_() % 64, std::memory_order_relaxed);
+        break;
+      default:
+        break;
+    }
+  }
+  void answer(JobId expected) {
+    ResultDescriptor descriptor{};
+    descriptor.job_id = chance(20) ? any_number() : expected;
+    descriptor.elapsed_ns = any_number();
+    descriptor.length = static_cast<std::uint32_t>(chance(3) ? any_number() : random_() % 33);
+    descriptor.kind = static_cast<ResultKind>(chance(10) ? random_() % 256 : random_() % 4);
+    descriptor.flags = static_cast<std::uint8_t>(chance(3) ? random_() % 256 : message_flag::in_place);
+    if (!chance(2)) descriptor.position = any_number() + memory_.control.result_bytes_read;
+    const std::uint32_t tail = memory_.control.results_read.load(std::memory_order_relaxed);
+    std::memcpy(&memory_.results[(tail + random_() % 2) % ring_slots], &descriptor, sizeof descriptor);
+  }
+
+  ChannelMemory& memory_;
+  Random random_;
+};
+
+/// Uses a channel as a Dispatcher does, with the checks that hold whatever the other side does.
+class Victim {
+ public:
+  explicit Victim(ChannelPair& pair) : pair_(pair), payload_(2 * byte_ring_size) {}
+
+  [[nodiscard]] JobId expected() const { return front_; }
+
+  void turn(Random& random) {
+    HostChannel& host = pair_.host;
+    host.note_signals();
+    if (host.streaming()) host.pump();
+    for (int i = 0; i < 10 && host.receive(front_, answer_); ++i) {
+      ASSERT_LE(answer_.bytes.size(), max_message);
+      ASSERT_GE(answer_.elapsed.count(), 0);
+      if (answer_.kind != ResultKind::progress) ++front_;
+    }
+    host.release();
+    ASSERT_LE(front_, next_);
+    Message message;
+    message.id = next_;
+    const std::uint32_t size = random() % 20;
+    message.arguments = std::span(payload_).first(size == 0 ? payload_.size() - random() % 10 : size * 7);
+    if (host.has_room(message)) {
+      host.stage(message);
+      host.commit();
+      ++next_;
+    }
+    if (random() % 4 == 0) {
+      const std::uint32_t taken = host.take_back(random() % 4);
+      ASSERT_LE(front_ + taken, next_);
+      next_ -= taken;
+    }
+    if (random() % 64 == 0) host.hold(random() % 2 == 0);
+    if (host.violation() == nullptr) {
+      ASSERT_EQ(host.outstanding(), next_ - front_);
+    }
+    ASSERT_LE(host.unclaimed(), ring_slots);
+    const TimePoint now = Clock::now();
+    if (const auto running = host.running(now - std::chrono::seconds(1), now)) {
+      ASSERT_LE(running->started, now);
+      ASSERT_GE(running->started, now - std::chrono::seconds(1));
+    }
+    host.aim(1 + random() % 3);
+    host.arm(WakeWord::Who::loop, random() % 2 == 0);
+    static_cast<void>(host.changed());
+  }
+  void end() {
+    ASSERT_LE(pair_.host.started_at_death(), 1U);
+    if (pair_.host.violation() == nullptr) {
+      ASSERT_LE(pair_.host.started_at_death(), next_ - front_);
+    }
+  }
+
+ private:
+  ChannelPair& pair_;
+  std::vector<std::byte> payload_;
+  JobId next_ = 1;
+  JobId front_ = 1;
+  Answer answer_;
+};
+
+TEST(HostileWorker, ScribblingBetweenTheHostsStepsIsBorne) {
+  int violations = 0;
+  constexpr std::uint32_t rounds = under_thread_sanitizer || under_address_sanitizer ? 300 : 2000;
+  for (std::uint32_t seed = 0; seed < rounds; ++seed) {
+    ChannelPair pair(Duration::zero(), {.max_message = max_message});
+    Scribbler scribbler(pair.shared(), seed);
+    Victim victim(pair);
+    for (int i = 0; i < 60 && pair.host.violation() == nullptr; ++i) {
+      if (i % (1 + seed % 7) == 0) scribbler.scribble(victim.expected());
+      victim.turn(scribbler.random());
+      ASSERT_FALSE(HasFatalFailure()) << "seed " << seed;
+    }
+    victim.end();
+    ASSERT_FALSE(HasFatalFailure()) << "seed " << seed;
+    violations += pair.host.violation() != nullptr ? 1 : 0;
+  }
+  EXPECT_GT(violations, static_cast<int>(rounds / 2));
+}
+
+TEST(HostileWorker, ScribblingWhileTheHostWorksIsBorne) {
+  if (under_thread_sanitizer) GTEST_SKIP() << "scribbling on what the host reads is a data race by nature";
+  Random random(1);
+  const TimePoint end = Clock::now() + std::chrono::seconds(2);
+  for (std::uint32_t seed = 0; Clock::now() < end; ++seed) {
+    ChannelPair pair(Duration::zero(), {.max_message = max_message});
+    std::atomic<bool> done{false};
+    std::atomic<JobId> expected{1};
+    std::thread worker([&] {
+      Scribbler scribbler(pair.shared(), seed);
+      while (!done) scribbler.scribble(expected);
+    });
+    Victim victim(pair);
+    for (int i = 0; i < 2000 && pair.host.violation() == nullptr; ++i) {
+      victim.turn(random);
+      expected = victim.expected();
+      if (::testing::Test::HasFatalFailure()) break;
+    }
+    done = true;
+    worker.join();
+    ASSERT_FALSE(::testing::Test::HasFatalFailure()) << "seed " << seed;
+    victim.end();
+  }
+}
+
+TEST(HostileWorker, ChangingTheClaimWordForEverDoesNotKeepTheHost) {
+  ChannelPair pair(Duration::zero(), {.max_message = max_message});
+  Message message;
+  for (message.id = 1; message.id <= 100; ++message.id) pair.host.stage(message);
+  pair.host.commit();
+  std::atomic<bool> done{false};
+  std::thread worker([&] {
+    std::atomic<std::uint64_t>& claim = pair.shared().control.claim;
+    for (std::uint32_t head = 0; !done; head = (head + 1) % 100) claim = Claim{head, 100}.pack();
+  });
+  // Each of these comes back; claims that are given back are seen sooner or later.
+  const TimePoint give_up = Clock::now() + ChannelPair::patience;
+  while (pair.host.violation() == nullptr && Clock::now() < give_up) {
+    static_cast<void>(pair.host.take_back(1));
+    pair.host.hold(true);
+    pair.host.hold(false);
+  }
+  done = true;
+  worker.join();
+  EXPECT_NE(pair.host.violation(), nullptr);
+}
+
+}  // namespace
+}  // namespace procpool::testing
