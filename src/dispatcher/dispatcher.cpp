@@ -343,7 +343,10 @@ bool Dispatcher::rebalance() {
 void Dispatcher::put_back(Worker& worker, std::uint32_t count) {
   for (; count != 0; --count) {
     InFlight flight = worker.out.pop_back();
-    if (!flight.submission) continue;
+    if (!flight.submission) {
+      --worker.greetings;
+      continue;
+    }
     ++queued_units_;
     if (!queue_.empty()) {
       Queued& front = queue_.front();

@@ -374,7 +374,7 @@ TEST(HostileWorker, ScribblingBetweenTheHostsStepsIsBorne) {
     Scribbler scribbler(pair.shared(), seed);
     Victim victim(pair);
     for (int i = 0; i < 60 && pair.host.violation() == nullptr; ++i) {
-      if (i % (1 + seed % 7) == 0) scribbler.scribble(victim.expected());
+      if (static_cast<std::uint32_t>(i) % (1 + seed % 7) == 0) scribbler.scribble(victim.expected());
       victim.turn(scribbler.random());
       ASSERT_FALSE(HasFatalFailure()) << "seed " << seed;
     }
