@@ -24,8 +24,17 @@ class Arrivals : public Waitable {
 
   void push(JobHandle job) {
     const std::lock_guard guard(mutex_);
+    if (abandoned_) return;
     jobs_.push_back(std::move(job));
     set_ready();
+  }
+  /// Nobody will take what is there, or what comes. Jobs and their arrivals refer to each other: without this
+  /// neither would ever be let go.
+  void abandon() {
+    std::deque<JobHandle> jobs;
+    const std::lock_guard guard(mutex_);
+    abandoned_ = true;
+    jobs.swap(jobs_);
   }
   /// A handle that refers to no job if nothing is there.
   [[nodiscard]] JobHandle take() {
@@ -43,6 +52,7 @@ class Arrivals : public Waitable {
   std::atomic<int> references_{1};
   std::mutex mutex_;
   std::deque<JobHandle> jobs_;
+  bool abandoned_ = false;
 };
 
 }  // namespace procpool::detail

@@ -36,6 +36,12 @@ struct ImapSession::State {
     if (!plan.ordered) arrivals = Ref<Arrivals>::adopt(new Arrivals);
   }
 
+  ~State() {
+    if (arrivals) arrivals->abandon();
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
   PoolHandle pool;
   Plan plan;
   Pull pull;

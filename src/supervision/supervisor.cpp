@@ -2,6 +2,7 @@
 #include "supervision/supervisor.hpp"
 
 #include "channel/layout.hpp"
+#include "signal_name.hpp"
 
 #include <procpool/errors.hpp>
 
@@ -184,7 +185,13 @@ void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
   if (death.was_up) failed_startups_ = 0;
   if (!replacing_ || death.expected) return;
   owner_.log("procpool: worker " + std::to_string(death.pid) + " was lost: " + status.to_string());
-  if (!death.was_up && ++failed_startups_ > settings_.processes + spare_startups) {
+  // One that was killed from outside while it started tells nothing of the next; for those the limit on
+  // restarts is enough.
+  const bool killed = signal_name(status.signal()) == "SIGKILL";
+  const std::size_t most_startups =
+      killed ? std::max(settings_.max_restarts, settings_.processes + spare_startups)
+             : settings_.processes + spare_startups;
+  if (!death.was_up && ++failed_startups_ > most_startups) {
     fail(death.startup_error
              ? startup_failure(death.startup_error)
              : std::make_exception_ptr(RestartFreqExceeded(

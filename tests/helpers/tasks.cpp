@@ -34,7 +34,7 @@ int add(int a, int b) {
   return a + b;
 }
 int square(int x) {
-  return x * x;
+  return static_cast<int>(static_cast<unsigned>(x) * static_cast<unsigned>(x));  // wraps around
 }
 void nothing() {}
 std::string echo(std::string text) {
