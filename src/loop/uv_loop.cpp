@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "loop/uv_loop.hpp"
 
+#include <procpool/errors.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -13,7 +16,19 @@ namespace procpool::detail {
 namespace {
 
 void check(int status, const char* what) {
-  if (status < 0) throw std::system_error(-status, std::generic_category(), what);
+  if (status < 0) {
+    throw SpawnError(std::string("procpool: ") + what, std::error_code(-status, std::generic_category()));
+  }
+}
+
+/// libuv before 1.51 keeps the descriptor that it polls with when uv_loop_init fails (its pull request 4757).
+void close_what_failed_init_keeps(const uv_loop_t& loop) {
+  constexpr unsigned repaired = 1U << 16U | 51U << 8U;
+  const int descriptor = uv_backend_fd(&loop);
+  if (uv_version() >= repaired || descriptor < 0) return;
+  uv_fs_t request;
+  uv_fs_close(nullptr, &request, descriptor, nullptr);
+  uv_fs_req_cleanup(&request);
 }
 
 std::uint64_t to_milliseconds_up(Duration duration) {
@@ -64,9 +79,13 @@ class UvLoop::UvWatch final : public EventLoop::Watch {
 };
 
 UvLoop::UvLoop() {
-  check(uv_loop_init(&loop_), "uv_loop_init");
-  const int status = uv_async_init(
-      &loop_, &wake_, [](uv_async_t* handle) { static_cast<UvLoop*>(handle->data)->serve_posted(); });
+  int status = uv_loop_init(&loop_);
+  if (status < 0) {
+    close_what_failed_init_keeps(loop_);
+    check(status, "uv_loop_init");
+  }
+  status = uv_async_init(&loop_, &wake_,
+                         [](uv_async_t* handle) { static_cast<UvLoop*>(handle->data)->serve_posted(); });
   if (status < 0) {
     uv_loop_close(&loop_);
     check(status, "uv_async_init");

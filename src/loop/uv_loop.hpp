@@ -26,7 +26,7 @@ namespace procpool::detail {
 /// Watch that is destroyed later does nothing. It must not run within a callback of the loop.
 class UvLoop final : public EventLoop {
  public:
-  /// Throws std::system_error if the system has no descriptors or memory left.
+  /// Throws SpawnError if the system has no descriptors or memory left.
   UvLoop();
   ~UvLoop();
   UvLoop(const UvLoop&) = delete;

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 namespace procpool::detail {
@@ -75,7 +76,7 @@ PoolCore::PoolCore(PoolOptions&& options)
   try {
     start();
     if (threads_) {
-      thread_ = std::thread([this] { run(); });
+      start_thread();
     } else {
       set_timer();
       loop_.run_once();
@@ -94,6 +95,14 @@ PoolCore::PoolCore(PoolOptions&& options)
 
 PoolCore::~PoolCore() {
   if (thread_.joinable()) thread_.join();
+}
+
+void PoolCore::start_thread() {
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& error) {
+    throw SpawnError("procpool: the pool's thread cannot be started", error.code());
+  }
 }
 
 /// The constructor's thread serves the loop until the first workers are there.

@@ -74,6 +74,7 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void all_gone() override;
 
   void start();
+  void start_thread();
   void run();
   void end();
   void set_timer();

@@ -73,6 +73,15 @@ class TestBell {
   int rings_ = 0;
 };
 
+class TestBellAsHostBell final : public HostBell {
+ public:
+  bool wait(Duration timeout) noexcept override { return bell_.wait(timeout); }
+  void ring() noexcept override { bell_.ring(); }
+
+ private:
+  TestBell bell_;
+};
+
 class ChannelPair final : private WorkerProcess, private WorkerLink {
  public:
   /// A side that sleeps this long with work to do has lost a wake-up.

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+// What a pool and the rest of its host's program do not do to each other.
+#include "helpers/tasks.hpp"
+#include "posix/child_process.hpp"
+#include "posix/process_pool_test.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace procpool::testing {
+namespace {
+
+class PoolHost : public ProcessPoolTest {};
+PROCPOOL_ON_PROCESS_BACKENDS(PoolHost);
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+}
+
+TEST_P(PoolHost, AnInterruptFromTheTerminalLeavesTheWorkersAlone) {
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    std::signal(SIGINT, [](int) {});  // the host's own business
+    Pool pool(options(2));
+    const std::vector<Pid> before = pool.worker_pids();
+    const tasks::Gate gate;
+    const auto running = pool.apply_async(tasks::wait_at, gate.path(), 5);
+    static_cast<void>(gate.reached());
+    ::kill(0, SIGINT);
+    gate.open();
+    tell(std::to_string(running.get(patience)));
+    tell(pool.worker_pids() == before ? "the same workers" : "other workers");
+  });
+  EXPECT_EQ(host.line(), "5");
+  EXPECT_EQ(host.line(), "the same workers");
+  EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST_P(PoolHost, TheHostMayIgnoreOrHandleItsChildren) {
+  const auto use_pool = [](const ChildProcess::Tell& tell) {
+    Pool pool(options(2));
+    try {
+      pool.apply(tasks::exit_with, 3);
+    } catch (const WorkerLostError& error) {
+      tell(error.exit_status().to_string());
+    }
+    try {
+      pool.apply(tasks::segfault);
+    } catch (const WorkerLostError& error) {
+      tell(std::to_string(error.exit_status().signal()));
+    }
+    tell(std::to_string(pool.apply(tasks::add, 1, 2)));
+    pool.close();
+    tell(pool.join(patience) ? "ended" : "did not end");
+  };
+  const std::vector<std::string> expected{ExitStatus::from_code(3).to_string(), std::to_string(SIGSEGV), "3",
+                                          "ended"};
+  for (void (*const handler)(int) : {SIG_DFL, SIG_IGN, +[](int) {
+                                       while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+                                       }
+                                     }}) {
+    ChildProcess host([&](const ChildProcess::Tell& tell) {
+      std::signal(SIGCHLD, handler);
+      use_pool(tell);
+    });
+    EXPECT_EQ(host.lines(), expected);
+    EXPECT_EQ(host.exit_code(), 0);
+  }
+}
+
+TEST_P(PoolHost, TheHostMayWaitForAnyChildOnAnotherThread) {
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    std::atomic<bool> done{false};
+    std::thread reaper([&] {
+      while (!done) {
+        ::waitpid(-1, nullptr, WNOHANG);
+        std::this_thread::yield();
+      }
+    });
+    for (int i = 0; i < 5; ++i) {
+      Pool pool(options(2));
+      try {
+        pool.apply(tasks::exit_with, i);
+      } catch (const WorkerLostError& error) {
+        tell(std::to_string(error.exit_status().code()));
+      }
+    }
+    done = true;
+    reaper.join();
+  });
+  EXPECT_EQ(host.lines(), (std::vector<std::string>{"0", "1", "2", "3", "4"}));
+  EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST_P(PoolHost, ThePoolReapsNoChildOfTheHosts) {
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(42);
+    {
+      Pool pool(options(2));
+      try {
+        pool.apply(tasks::segfault);
+      } catch (const WorkerLostError&) {
+      }
+    }
+    int status = 0;
+    tell(::waitpid(child, &status, 0) == child ? std::to_string(WEXITSTATUS(status)) : "gone");
+  });
+  EXPECT_EQ(host.line(), "42");
+}
+
+TEST_P(PoolHost, WhatIsPrintedIsWrittenOnce) {
+  const tasks::Gate folder;
+  const std::string path = folder.path() + "/out";
+  ChildProcess host([&](const ChildProcess::Tell&) {
+    const int file = ::open(path.c_str(), O_CREAT | O_APPEND | O_WRONLY, 0600);
+    ::dup2(file, STDOUT_FILENO);
+    std::fputs("<host>", stdout);  // in a buffer when the pool is made
+    Pool pool(options(2));
+    for (int i = 0; i < 4; ++i) pool.apply(print, "<task>");
+    try {
+      pool.apply(
+          [](int code) {
+            std::fputs("<exits>", stdout);
+            std::exit(code);
+          },
+          3);
+    } catch (const WorkerLostError&) {
+    }
+    pool.close();
+    pool.join();
+  });
+  EXPECT_EQ(host.exit_code(), 0);
+  const std::string text = contents(path);
+  const auto count = [&](const std::string& what) {
+    int found = 0;
+    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+    return found;
+  };
+  EXPECT_EQ(count("<host>"), 1) << text;
+  EXPECT_EQ(count("<task>"), 4) << text;
+  EXPECT_EQ(count("<exits>"), 1) << text;
+}
+
+TEST_P(PoolHost, WhatATaskPrintedIsThereWhenTheWorkerHasNothingElseToDo) {
+  const tasks::Gate folder;
+  const std::string path = folder.path() + "/out";
+  ChildProcess host([&](const ChildProcess::Tell& tell) {
+    const int file = ::open(path.c_str(), O_CREAT | O_APPEND | O_WRONLY, 0600);
+    ::dup2(file, STDOUT_FILENO);
+    Pool pool(options(1));
+    pool.apply(print, "progress");
+    tell("printed");
+    ::pause();
+  });
+  ASSERT_EQ(host.line(), "printed");
+  const auto give_up = Clock::now() + patience;
+  while (contents(path) != "progress" && Clock::now() < give_up) std::this_thread::yield();
+  EXPECT_EQ(contents(path), "progress");
+}
+
+std::string exit_note;
+
+TEST_P(PoolHost, ExitHandlersOfTheHostRunInTheHostAlone) {
+  const tasks::Gate folder;
+  exit_note = folder.path() + "/exits";
+  ChildProcess host([](const ChildProcess::Tell&) {
+    std::atexit([] { tasks::append_line(exit_note, "host"); });
+    Pool pool(options(2));
+    for (int i = 0; i < 4; ++i) pool.apply(tasks::add, i, i);
+    try {
+      pool.apply(tasks::exit_with, 1);
+    } catch (const WorkerLostError&) {
+    }
+    pool.close();
+    pool.join();
+  });
+  EXPECT_EQ(host.exit_code(), 0);
+  EXPECT_EQ(contents(exit_note), "host\n");
+}
+
+TEST_P(PoolHost, AChildThatTheHostForksMayDestroyItsCopyOfThePool) {
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    Pool pool(options(2));
+    const std::vector<Pid> workers = pool.worker_pids();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      { const Pool copy = std::move(pool); }
+      ::_exit(7);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    tell(std::to_string(WEXITSTATUS(status)));
+    tell(std::to_string(pool.apply(tasks::add, 1, 2)));
+    tell(pool.worker_pids() == workers ? "the same workers" : "other workers");
+  });
+  EXPECT_EQ(host.lines(), (std::vector<std::string>{"7", "3", "the same workers"}));
+  EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST_P(PoolHost, WorkersDoNotKeepThePipesOfThePool) {
+  // A pipe whose write end only the host has: the reader sees the end when the host closes it, workers or
+  // not.
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    Pool pool(options(2));
+    int ends[2];
+    if (::pipe(ends) != 0) return;  // made after the pool: only later workers could get it
+    for (int i = 0; i < 4; ++i) {
+      try {
+        pool.apply(tasks::exit_with, 0);
+      } catch (const WorkerLostError&) {
+      }
+    }
+    tell(std::to_string(pool.apply(tasks::add, 1, 2)));
+    ::close(ends[1]);
+    char byte = 0;
+    tell(::read(ends[0], &byte, 1) == 0 ? "end of file" : "something else");
+  });
+  EXPECT_EQ(host.lines(), (std::vector<std::string>{"3", "end of file"}));
+}
+
+}  // namespace
+}  // namespace procpool::testing

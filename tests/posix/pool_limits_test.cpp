@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// Pools of a host that runs out of descriptors or of processes: named errors, and nothing lost.
+#include "helpers/sanitizers.hpp"
+#include "helpers/tasks.hpp"
+#include "posix/child_process.hpp"
+#include "posix/process_pool_test.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <exception>
+#include <filesystem>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace procpool::testing {
+namespace {
+
+class PoolLimits : public ProcessPoolTest {};
+PROCPOOL_ON_PROCESS_BACKENDS(PoolLimits);
+
+rlim_t next_descriptor() {
+  const int next = ::fcntl(0, F_DUPFD, 0);
+  ::close(next);
+  return static_cast<rlim_t>(next);
+}
+
+long open_descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                       std::filesystem::directory_iterator());
+}
+
+void limit(int resource, rlim_t soft) {
+  rlimit value{};
+  ::getrlimit(static_cast<__rlimit_resource_t>(resource), &value);
+  value.rlim_cur = soft;
+  ::setrlimit(static_cast<__rlimit_resource_t>(resource), &value);
+}
+
+/// Makes a pool and uses it: "ok", or the error.
+std::string try_pool(const PoolOptions& options) {
+  try {
+    Pool pool(options);
+    return pool.apply(tasks::add, 1, 2) == 3 ? "ok" : "a wrong result";
+  } catch (const SpawnError& error) {
+    return "SpawnError " + std::to_string(error.code().value());
+  } catch (const std::exception& error) {
+    return std::string("another error: ") + error.what();
+  }
+}
+
+TEST_P(PoolLimits, WithTooFewDescriptorsTheConstructorSaysSoAndLeaksNone) {
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    tell(try_pool(options(2)));  // what is opened once and for all
+    const rlim_t next = next_descriptor();
+    const long before = open_descriptors();
+    std::string outcome;
+    for (rlim_t room = 0; room < 64 && outcome != "ok"; ++room) {
+      limit(RLIMIT_NOFILE, next + room);
+      outcome = try_pool(options(2));
+      limit(RLIMIT_NOFILE, 1024);
+      tell(outcome);
+      if (open_descriptors() != before) tell("leaked");
+    }
+  });
+  const std::vector<std::string> outcomes = host.lines();
+  ASSERT_GE(outcomes.size(), 3U);
+  EXPECT_EQ(outcomes.front(), "ok");
+  EXPECT_EQ(outcomes.back(), "ok");
+  for (std::size_t i = 1; i + 1 < outcomes.size(); ++i) {
+    EXPECT_EQ(outcomes[i], "SpawnError " + std::to_string(EMFILE)) << "with room for " << i - 1;
+  }
+  EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST_P(PoolLimits, AReplacementThatFindsNoDescriptorsComesWhenThereAreSome) {
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    Pool pool(options(2));
+    limit(RLIMIT_NOFILE, 3);  // what dead workers give back does not help
+    for (int i = 0; i < 2; ++i) {
+      try {
+        pool.apply(tasks::segfault);
+      } catch (const WorkerLostError&) {
+        tell("lost");
+      }
+    }
+    const auto waiting = pool.apply_async(tasks::add, 1, 2);
+    tell(waiting.wait(std::chrono::milliseconds(100)) ? "too early" : "waits");
+    limit(RLIMIT_NOFILE, 1024);
+    tell(std::to_string(waiting.get(patience)));
+    while (pool.worker_pids().size() != 2) std::this_thread::yield();
+    tell("whole");
+  });
+  EXPECT_EQ(host.lines(), (std::vector<std::string>{"lost", "lost", "waits", "3", "whole"}));
+  EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST_P(PoolLimits, WithTooFewProcessesTheConstructorSaysSo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become a user who has no other processes";
+  if (under_thread_sanitizer) GTEST_SKIP() << "ThreadSanitizer's own thread is one too many";
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    const auto nobody_else = static_cast<uid_t>(100'000 + ::getpid());
+    if (::setgid(nobody_else) != 0 || ::setuid(nobody_else) != 0) tell("cannot change the user");
+    if (::access("/proc/self/exe", X_OK) != 0) {
+      tell("not accessible");
+      return;
+    }
+    std::string outcome;
+    for (rlim_t count = 1; count < 20 && outcome != "ok"; ++count) {
+      limit(RLIMIT_NPROC, count);
+      outcome = try_pool(options(2));
+      tell(outcome);
+    }
+  });
+  const std::vector<std::string> outcomes = host.lines();
+  if (!outcomes.empty() && outcomes.front() == "not accessible") {
+    GTEST_SKIP() << "another user may not run this program";
+  }
+  ASSERT_GE(outcomes.size(), 3U);
+  EXPECT_EQ(outcomes.back(), "ok");
+  for (std::size_t i = 0; i + 1 < outcomes.size(); ++i) {
+    EXPECT_EQ(outcomes[i], "SpawnError " + std::to_string(EAGAIN)) << "with " << i + 1 << " processes";
+  }
+  EXPECT_EQ(host.exit_code(), 0);
+}
+
+}  // namespace
+}  // namespace procpool::testing

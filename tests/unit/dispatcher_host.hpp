@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// DispatcherTest: a Dispatcher whose workers do one step at a time, as the test says, on the test's own
+/// thread.
+#pragma once
+
+#include "dispatcher/dispatcher.hpp"
+#include "unit/channel_pair.hpp"
+
+#include <procpool/errors.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace procpool::testing {
+
+/// Notes what the Dispatcher asks for.
+class FakeLoop final : public detail::DispatcherLoop {
+ public:
+  void serve_soon() noexcept override { ++serves; }
+  void kill(WorkerId worker) noexcept override { kills.push_back(worker); }
+  void drained() noexcept override { ++times_drained; }
+  [[nodiscard]] bool has_thread() const noexcept override { return true; }
+  void drive(Duration) override {}
+
+  int serves = 0;
+  int times_drained = 0;
+  std::vector<WorkerId> kills;
+};
+
+/// A submission of some units, which notes what becomes of each.
+class FakeSubmission final : public detail::Submission {
+ public:
+  struct Unit {
+    int settled = 0;
+    bool failed = false;
+    Pid pid = 0;
+    int starts = 0;
+    Pid started_on = 0;
+    std::exception_ptr error;
+  };
+
+  explicit FakeSubmission(std::uint32_t units = 1) : Submission(units), units_of_it(units) {}
+
+  void describe(std::uint32_t, detail::Message& message) const override { message.announce = announce; }
+  [[nodiscard]] bool settled(std::uint32_t unit) const noexcept override {
+    return units_of_it[unit].settled != 0;
+  }
+  [[nodiscard]] detail::Limits limits() const noexcept override { return job_limits; }
+  [[nodiscard]] Duration lost_worker_timeout() const noexcept override { return std::chrono::seconds(10); }
+  void limit_passed(std::uint32_t, bool soft) override { ++(soft ? soft_passed : hard_passed); }
+  void started(std::uint32_t unit, Pid pid, TimePoint) override {
+    ++units_of_it[unit].starts;
+    units_of_it[unit].started_on = pid;
+  }
+  [[nodiscard]] bool progressed(std::uint32_t, std::span<const std::byte>) override { return true; }
+  [[nodiscard]] bool accept(std::uint32_t unit, detail::Answer&&, Pid pid) override {
+    if (nonsense) return false;
+    settle(unit, pid);
+    return true;
+  }
+  void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) override {
+    units_of_it[unit].failed = true;
+    units_of_it[unit].error = error;
+    settle(unit, pid);
+  }
+  [[nodiscard]] detail::Waitable* listener() const noexcept override { return nullptr; }
+
+  std::vector<Unit> units_of_it;
+  detail::Limits job_limits;
+  bool announce = false;
+  bool nonsense = false;  ///< whatever a worker answers makes no sense
+  int soft_passed = 0;
+  int hard_passed = 0;
+
+ private:
+  void settle(std::uint32_t unit, Pid pid) {
+    ++units_of_it[unit].settled;
+    units_of_it[unit].pid = pid;
+    if (++settled_ == units()) set_ready();
+  }
+
+  std::uint32_t settled_ = 0;
+};
+
+/// A worker process without a process.
+class SteppedWorker final : public WorkerLink {
+ public:
+  /// The host's end, to be given to the Dispatcher. Refers to this worker.
+  [[nodiscard]] std::unique_ptr<WorkerProcess> make_process() { return std::make_unique<Process>(*this); }
+
+  /// Claims a job if there is one.
+  std::optional<JobId> claim() {
+    if (!channel_.next(job_, no_idle)) return std::nullopt;
+    return job_.id;
+  }
+  [[nodiscard]] bool claimed_is_hello() const { return job_.kind == detail::MessageKind::hello; }
+  void answer(detail::ResultKind kind = detail::ResultKind::value) {
+    ASSERT_TRUE(channel_.publish(job_, kind, {}));
+  }
+  /// Claims and answers one; nothing if there is none.
+  std::optional<JobId> run_one() {
+    const auto id = claim();
+    if (id) answer();
+    return id;
+  }
+  /// Until there is nothing left.
+  std::vector<JobId> run_all() {
+    std::vector<JobId> ran;
+    while (const auto id = run_one()) ran.push_back(*id);
+    return ran;
+  }
+  [[nodiscard]] detail::ChannelMemory& shared() noexcept {
+    return *reinterpret_cast<detail::ChannelMemory*>(memory_.get());
+  }
+
+  std::span<std::byte> memory() noexcept override { return {memory_.get(), sizeof(detail::ChannelMemory)}; }
+  /// Nobody sleeps here: what there is to do is there, or the test has to do it first.
+  Wake wait(std::optional<Duration>) noexcept override { return Wake::host_gone; }
+  void ring(Bell) noexcept override { ++rings; }
+
+  int rings = 0;
+  int kills = 0;
+  int nudges = 0;
+
+ private:
+  class Process final : public WorkerProcess {
+   public:
+    explicit Process(SteppedWorker& worker) : worker_(worker) {}
+    std::span<std::byte> memory() noexcept override { return worker_.memory(); }
+    void ring() noexcept override {}
+    void kill() noexcept override { ++worker_.kills; }
+    void signal(int) noexcept override {}
+    void nudge() noexcept override { ++worker_.nudges; }
+    std::optional<MemorySize> footprint() noexcept override { return MiB; }
+    NativeHandle sentinel() noexcept override { return -1; }
+
+   private:
+    SteppedWorker& worker_;
+  };
+  struct Free {
+    void operator()(std::byte* bytes) const { ::operator delete(bytes, std::align_val_t(4096)); }
+  };
+  static std::unique_ptr<std::byte, Free> allocate() {
+    constexpr std::size_t size = sizeof(detail::ChannelMemory);
+    std::unique_ptr<std::byte, Free> memory(
+        static_cast<std::byte*>(::operator new(size, std::align_val_t(4096))));
+    std::memset(memory.get(), 0, size);
+    return memory;
+  }
+
+  std::unique_ptr<std::byte, Free> memory_ = allocate();
+  detail::WorkerChannel channel_{*this, Duration::zero()};
+  detail::ClaimedJob job_;
+};
+
+class DispatcherTest : public ::testing::Test {
+ protected:
+  using Job = detail::Ref<FakeSubmission>;
+
+  static constexpr Pid first_pid = 1000;
+
+  /// Adds a worker that has not answered its hello.
+  SteppedWorker& add_worker(WorkerId id) {
+    workers[id] = std::make_unique<SteppedWorker>();
+    detail::Message hello;
+    hello.kind = detail::MessageKind::hello;
+    hello.items = 0;
+    dispatcher.add_worker(id, workers[id]->make_process(), std::span(&hello, 1));
+    dispatcher.worker_started(id, first_pid + static_cast<Pid>(id));
+    return *workers[id];
+  }
+  /// Adds one that is up.
+  SteppedWorker& add_ready_worker(WorkerId id) {
+    SteppedWorker& worker = add_worker(id);
+    EXPECT_TRUE(worker.claim());
+    EXPECT_TRUE(worker.claimed_is_hello());
+    worker.answer();
+    dispatcher.serve();
+    return worker;
+  }
+  SteppedWorker& worker(WorkerId id) { return *workers.at(id); }
+
+  Job make_job(std::uint32_t units = 1) { return Job::adopt(new FakeSubmission(units)); }
+  Job submit(std::uint32_t units = 1) {
+    Job job = make_job(units);
+    submit(job);
+    return job;
+  }
+  void submit(const Job& job) { dispatcher.submit(detail::Ref<detail::Submission>::share(job.get())); }
+  std::vector<Job> submit_many(int count) {
+    std::vector<Job> jobs;
+    for (int i = 0; i < count; ++i) jobs.push_back(submit());
+    return jobs;
+  }
+  detail::Dispatcher::Death die(WorkerId id, ExitStatus status = ExitStatus::from_signal(11)) {
+    return dispatcher.worker_exited(id, status);
+  }
+
+  static bool done(const Job& job) { return job->ready() && !job->units_of_it[0].failed; }
+  static bool failed(const Job& job) { return job->ready() && job->units_of_it[0].failed; }
+  template <class E>
+  static E error_of(const Job& job, std::uint32_t unit = 0) {
+    try {
+      std::rethrow_exception(job->units_of_it.at(unit).error);
+    } catch (const E& error) {
+      return error;
+    }
+  }
+
+  FakeLoop loop;
+  std::map<WorkerId, std::unique_ptr<SteppedWorker>> workers;
+  detail::Dispatcher dispatcher{
+      {.terms = {.max_message = std::size_t{1} << 20}, .longest_spin = {}, .max_queued = 0}, loop};
+};
+
+}  // namespace procpool::testing

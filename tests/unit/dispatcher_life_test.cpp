@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+// The Dispatcher when its pool closes, ends or waits, and the policies that it consults.
+#include "dispatcher/depth.hpp"
+#include "unit/dispatcher_host.hpp"
+
+#include <procpool/detail/map_items.hpp>
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace procpool::testing {
+namespace {
+
+using namespace detail;
+using namespace std::chrono_literals;
+
+class DispatcherLife : public DispatcherTest {
+ protected:
+  void terminate() {
+    dispatcher.terminate(std::make_exception_ptr(Terminated("ended", 15)),
+                         std::make_exception_ptr(PoolClosedError("closed")));
+  }
+};
+
+TEST_F(DispatcherLife, AClosedOneRefusesJobsAndTellsOnceWhenAllIsDone) {
+  add_ready_worker(1);
+  const std::vector<Job> jobs = submit_many(2);
+  EXPECT_FALSE(dispatcher.closed());
+  dispatcher.close();
+  EXPECT_TRUE(dispatcher.closed());
+  EXPECT_THROW(submit(), PoolClosedError);
+  EXPECT_THROW(dispatcher.check_open(), PoolClosedError);
+  EXPECT_EQ(loop.times_drained, 0);
+  worker(1).run_all();
+  dispatcher.serve();
+  EXPECT_TRUE(done(jobs[0]) && done(jobs[1]));
+  EXPECT_EQ(loop.times_drained, 1);
+  dispatcher.close();
+  dispatcher.serve();
+  EXPECT_EQ(loop.times_drained, 1);
+}
+
+TEST_F(DispatcherLife, AnIdleOneIsDrainedAtOnce) {
+  add_ready_worker(1);
+  dispatcher.close();
+  EXPECT_EQ(loop.times_drained, 1);
+}
+
+TEST_F(DispatcherLife, TerminateFailsWhatWaitsAtOnceAndWhatRunsWhenItsWorkerIsDead) {
+  add_ready_worker(1);
+  const std::vector<Job> jobs = submit_many(5);
+  worker(1).claim();
+  terminate();
+  EXPECT_EQ(loop.kills, std::vector<WorkerId>{1});
+  EXPECT_FALSE(jobs[0]->ready());
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_TRUE(failed(jobs[i])) << i;
+  EXPECT_EQ(loop.times_drained, 0);
+  EXPECT_TRUE(die(1, ExitStatus::from_signal(9)).expected);
+  EXPECT_EQ(error_of<Terminated>(jobs[0]).signal(), 15);
+  EXPECT_EQ(loop.times_drained, 1);
+  EXPECT_THROW(submit(), PoolClosedError);
+  for (const Job& job : jobs) EXPECT_EQ(job->units_of_it[0].settled, 1);
+}
+
+TEST_F(DispatcherLife, AfterTerminateAWorkerClaimsNothingMore) {
+  add_ready_worker(1);
+  submit_many(3);
+  worker(1).run_one();
+  terminate();
+  EXPECT_EQ(worker(1).claim(), std::nullopt);
+}
+
+TEST_F(DispatcherLife, AnAnswerThatWasThereBeforeTerminateCounts) {
+  add_ready_worker(1);
+  const Job job = submit();
+  worker(1).run_one();
+  terminate();
+  die(1);
+  EXPECT_TRUE(done(job));
+}
+
+TEST_F(DispatcherLife, WithoutWorkersTerminateSettlesEverything) {
+  const Job job = submit(3);
+  terminate();
+  EXPECT_TRUE(job->ready());
+  for (std::uint32_t unit = 0; unit < 3; ++unit) error_of<Terminated>(job, unit);
+}
+
+TEST_F(DispatcherLife, ARetiringWorkerFinishesWhatItHasBegunAndTheRestGoesElsewhere) {
+  add_ready_worker(1);
+  const std::vector<Job> jobs = submit_many(2);
+  worker(1).claim();
+  dispatcher.retire_worker(1);
+  EXPECT_TRUE(dispatcher.worker_pids().empty());
+  worker(1).answer();
+  EXPECT_EQ(worker(1).claim(), std::nullopt);
+  dispatcher.serve();
+  EXPECT_TRUE(done(jobs[0]));
+  EXPECT_FALSE(jobs[1]->ready());
+  add_ready_worker(2);
+  EXPECT_EQ(worker(2).run_one(), jobs[1]->first_id());
+  EXPECT_TRUE(die(1, ExitStatus::from_code(0)).expected);
+  EXPECT_EQ(loop.kills.size(), 0U);
+}
+
+TEST_F(DispatcherLife, AStartupErrorIsToldWithTheDeath) {
+  add_worker(1);
+  worker(1).claim();
+  worker(1).answer(ResultKind::exception);
+  const auto death = die(1, ExitStatus::from_code(70));
+  EXPECT_FALSE(death.was_up);
+  EXPECT_NE(death.startup_error, nullptr);
+}
+
+TEST_F(DispatcherLife, StatisticsCountOnlyJobs) {
+  add_worker(1);
+  submit_many(2);
+  EXPECT_EQ(dispatcher.stats().queued, 2U);
+  EXPECT_EQ(dispatcher.stats().running, 0U);
+  terminate();
+  EXPECT_EQ(dispatcher.stats().queued, 0U);
+}
+
+TEST_F(DispatcherLife, AWaitEndsAtItsDeadline) {
+  TestBellAsHostBell bell;
+  dispatcher.set_bell(&bell);
+  add_ready_worker(1);
+  const Job job = submit();
+  EXPECT_FALSE(dispatcher.wait(*job, Clock::now() + 5ms));
+  EXPECT_FALSE(dispatcher.wait(*job, Clock::now() - 5ms));
+  worker(1).run_one();
+  // The one who waits fetches the answer.
+  EXPECT_TRUE(dispatcher.wait(*job, Clock::now() + 10s));
+  dispatcher.set_bell(nullptr);
+}
+
+TEST_F(DispatcherLife, AWaitIsEndedByADeathThatTheLoopTells) {
+  TestBellAsHostBell bell;
+  dispatcher.set_bell(&bell);
+  add_ready_worker(1);
+  const Job job = submit();
+  worker(1).claim();
+  bool ready = false;
+  std::thread waiter([&] { ready = dispatcher.wait(*job, Clock::now() + 30s); });
+  while (!job->awaited()) std::this_thread::yield();
+  die(1);
+  waiter.join();
+  EXPECT_TRUE(ready);
+  dispatcher.set_bell(nullptr);
+}
+
+TEST(DepthTest, StartsCarefullyAndGrowsWithFastJobs) {
+  Depth depth;
+  EXPECT_EQ(depth.jobs(), 2U);
+  EXPECT_EQ(depth.results_per_look(), 1U);
+  for (int i = 0; i < 200; ++i) depth.add(1us);
+  EXPECT_GT(depth.jobs(), 100U);
+  for (int i = 0; i < 2000; ++i) depth.add(1ns);
+  EXPECT_EQ(depth.jobs(), ring_slots - 1);
+}
+
+TEST(DepthTest, SlowJobsAreGivenTwoAtATime) {
+  Depth depth;
+  for (int i = 0; i < 10; ++i) depth.add(5s);
+  EXPECT_EQ(depth.jobs(), 2U);
+  EXPECT_EQ(depth.results_per_look(), 1U);
+}
+
+TEST(DepthTest, OnePreemptedJobDoesNotMakeAllLookSlow) {
+  Depth depth;
+  for (int i = 0; i < 200; ++i) depth.add(1us);
+  const std::uint32_t before = depth.jobs();
+  depth.add(1s);
+  EXPECT_GT(depth.jobs(), before / 2);
+}
+
+TEST(DepthTest, NonsenseDoesNoHarm) {
+  Depth depth;
+  depth.add(0ns);
+  depth.add(-5s);
+  depth.add(Duration::max());
+  EXPECT_GE(depth.jobs(), 2U);
+  EXPECT_LT(depth.jobs(), ring_slots);
+}
+
+bool add_bytes(MapItems& items, std::size_t count) {
+  return items.add([count](ByteBuffer& out) {
+    out.extend(count);
+    return true;
+  });
+}
+
+TEST(MapItemsTest, ItemsStandBehindTheirLengthInUnitsOfTheChunksize) {
+  MapItems items(3, 1000);
+  for (std::size_t i = 0; i < 7; ++i) EXPECT_TRUE(add_bytes(items, i));
+  EXPECT_EQ(items.items(), 7U);
+  EXPECT_EQ(items.units(), 3U);
+  EXPECT_EQ(items.unit(0).size(), 3 * 4 + 0 + 1 + 2U);
+  EXPECT_EQ(items.unit(1).size(), 3 * 4 + 3 + 4 + 5U);
+  EXPECT_EQ(items.unit(2).size(), 4 + 6U);
+  EXPECT_EQ(static_cast<int>(items.unit(2)[0]), 6);
+}
+
+TEST(MapItemsTest, WhatEncodesNothingOrThrowsIsNoItem) {
+  MapItems items(2, 1000);
+  EXPECT_TRUE(add_bytes(items, 5));
+  EXPECT_FALSE(items.add([](ByteBuffer& out) {
+    out.extend(3);
+    return false;
+  }));
+  EXPECT_THROW(items.add([](ByteBuffer& out) -> bool {
+    out.extend(3);
+    throw std::range_error("no");
+  }),
+               std::range_error);
+  EXPECT_EQ(items.items(), 1U);
+  EXPECT_TRUE(add_bytes(items, 6));
+  EXPECT_TRUE(add_bytes(items, 7));
+  EXPECT_EQ(items.units(), 2U);
+  EXPECT_EQ(items.unit(0).size(), 2 * 4 + 5 + 6U);
+  EXPECT_EQ(items.unit(1).size(), 4 + 7U);
+}
+
+TEST(MapItemsTest, AUnitIsNoLongerThanAMessage) {
+  MapItems items(2, 100);
+  EXPECT_TRUE(add_bytes(items, 50));
+  EXPECT_THROW(add_bytes(items, 50), SerializationError);  // 8 bytes of lengths, too
+  EXPECT_TRUE(add_bytes(items, 42));
+  EXPECT_TRUE(add_bytes(items, 96));
+  EXPECT_THROW(add_bytes(items, 1), SerializationError);
+  EXPECT_EQ(items.items(), 3U);
+}
+
+}  // namespace
+}  // namespace procpool::testing
