@@ -175,6 +175,7 @@ bool LauncherLink::shut_down() noexcept {
   bool orderly = false;
   if (owner_ == ::getpid() && pid_ != 0) {
     ::shutdown(control_.get(), SHUT_WR);
+    ::kill(pid_, SIGCONT);  // in case somebody has stopped it
     drain_until_end();
     orderly = reap(std::chrono::milliseconds(0)) == ExitStatus::from_code(0);
   }

@@ -41,6 +41,7 @@ class PosixWorker final : public WorkerProcess {
   void signal(int signum) noexcept override { handle_->signal(signum); }
   void nudge() noexcept override { handle_->nudge(); }
   [[nodiscard]] std::optional<MemorySize> footprint() noexcept override { return handle_->footprint(); }
+  [[nodiscard]] bool ended() noexcept override { return handle_->ended(); }
   [[nodiscard]] NativeHandle sentinel() noexcept override { return handle_->sentinel(); }
 
  private:

@@ -91,6 +91,11 @@ std::optional<MemorySize> WorkerHandle::footprint() const noexcept {
   return footprint;
 }
 
+bool WorkerHandle::ended() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return ended_ || (exit_watch_ && !still_runs(exit_watch_.get()));
+}
+
 NativeHandle WorkerHandle::sentinel() const noexcept {
   const std::lock_guard lock(mutex_);
   return exit_watch_.get();

@@ -48,6 +48,7 @@ class WorkerHandle {
   void signal(int signum) noexcept;
   void nudge() noexcept;
   [[nodiscard]] std::optional<MemorySize> footprint() const noexcept;
+  [[nodiscard]] bool ended() const noexcept;
   [[nodiscard]] NativeHandle sentinel() const noexcept;
 
   /// Watches the doorbell while the worker lives; the loop's thread.

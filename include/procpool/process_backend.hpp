@@ -92,6 +92,9 @@ class WorkerProcess {
   virtual void nudge() noexcept = 0;
   /// The memory that the process occupies now (not its peak), or nothing once it is gone. Any thread.
   [[nodiscard]] virtual std::optional<MemorySize> footprint() noexcept = 0;
+  /// True once the system has the process as ended, though exited() may not have been told yet; false if it
+  /// runs or that is not known. Any thread.
+  [[nodiscard]] virtual bool ended() noexcept = 0;
   /// Becomes ready (readable, signalled) when the process ends, and stays so. Owned by this object; -1 if
   /// there is none.
   [[nodiscard]] virtual NativeHandle sentinel() noexcept = 0;

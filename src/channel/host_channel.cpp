@@ -194,7 +194,6 @@ void HostChannel::hold(bool on) noexcept {
   }
 }
 
-/// Of the oldest outstanding job.
 bool HostChannel::has_begun() noexcept {
   return head_ != done_ || (checked(control().claim.load(std::memory_order_acquire)) && head_ != done_);
 }

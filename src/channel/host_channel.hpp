@@ -91,6 +91,8 @@ class HostChannel {
   /// Published and not answered; of those, not claimed yet.
   [[nodiscard]] std::uint32_t outstanding() const noexcept { return (limit_ - done_) & Claim::mask; }
   [[nodiscard]] std::uint32_t unclaimed() noexcept;
+  /// The worker has claimed the oldest outstanding job.
+  [[nodiscard]] bool has_begun() noexcept;
   /// For a worker that is dead, after its last answers were received: how many of the outstanding jobs it had
   /// started, which is one or none.
   [[nodiscard]] std::uint32_t started_at_death() noexcept;
@@ -136,7 +138,6 @@ class HostChannel {
   template <class Change>
   bool change_claim(Change&& change) noexcept;
   std::optional<Claim> checked(std::uint64_t word) noexcept;
-  [[nodiscard]] bool has_begun() noexcept;
   void wake(WorkerSleep reason) noexcept;
   bool receive_stream(Answer& answer);
   bool violated(const char* how) noexcept;

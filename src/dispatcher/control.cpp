@@ -73,6 +73,7 @@ void Dispatcher::acknowledge(const Submission& submission, std::uint32_t unit, b
     InFlight& front = worker->out.front();
     if (front.submission.get() != &submission || front.unit != unit || !front.asks) continue;
     front.asks = false;
+    front.published = settings_.now();
     worker->channel.acknowledge(submission.first_id() + unit, go && !submission.settled(unit));
   }
   finish_turn(lock);

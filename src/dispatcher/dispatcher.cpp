@@ -141,6 +141,7 @@ void Dispatcher::note_hunger() noexcept {
 // --- answers
 
 void Dispatcher::drain(Worker& worker) {
+  if (!worker.heard()) return;
   HostChannel& channel = worker.channel;
   channel.note_signals();
   if (channel.streaming()) channel.pump();
@@ -180,7 +181,7 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
   ++jobs_done_;
   if (answer.last) retire(worker);
   if (flight.announce) {
-    const TimePoint now = Clock::now();
+    const TimePoint now = settings_.now();
     submission.started(flight.unit, worker.pid, std::max(flight.published, now - answer.elapsed));
   }
   if (submission.settled(flight.unit)) return;  // discarded meanwhile
@@ -196,7 +197,7 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
 /// Tells of the start of the job that runs now, once.
 void Dispatcher::note_start(Worker& worker) {
   InFlight& front = worker.out.front();
-  const auto running = worker.channel.running(front.published, Clock::now());
+  const auto running = worker.channel.running(front.published, settings_.now());
   if (!running || running->id != front.submission->first_id() + front.unit) return;
   front.announce = false;
   front.submission->started(front.unit, worker.pid, running->started);
@@ -242,7 +243,7 @@ void Dispatcher::refill() {
   // While few jobs wait each worker gets its fair share, so that all of them are done at the same time.
   const std::size_t share = (units + active - 1) / active;
   const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(depth_.jobs(), share));
-  const TimePoint now = Clock::now();
+  const TimePoint now = settings_.now();
   // Who has nothing comes first, with one job each: then jobs begin in the order in which they were
   // submitted.
   stage_round(now, 0, 1);
@@ -324,7 +325,7 @@ bool Dispatcher::rebalance() {
       }
     }
     if (richest == nullptr) break;
-    const TimePoint now = Clock::now();
+    const TimePoint now = settings_.now();
     const auto running = richest->channel.running(richest->out.front().published, now);
     const bool stuck = !richest->up || (running && now - running->started > long_task);
     const std::uint32_t movable = richest->out.size() - richest->greetings;
@@ -386,13 +387,14 @@ void Dispatcher::arm() {
   const bool by_bell = waiting_.anybody_leads() && loop_.has_thread();
   const WakeWord::Who who = by_bell ? WakeWord::Who::leader : WakeWord::Who::loop;
   for (const auto& worker : workers_) {
-    if (!worker->out.empty()) worker->channel.arm(who, work_waits);
+    if (!worker->out.empty() && worker->heard()) worker->channel.arm(who, work_waits);
   }
 }
 
 bool Dispatcher::changed() const noexcept {
-  return std::any_of(workers_.begin(), workers_.end(),
-                     [](const auto& worker) { return !worker->out.empty() && worker->channel.changed(); });
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+    return !worker->out.empty() && worker->heard() && worker->channel.changed();
+  });
 }
 
 // --- the pool's life
@@ -467,7 +469,7 @@ void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
     for (Message greeting : greetings) {
       greeting.id = no_job;
       worker->channel.stage(greeting);
-      worker->out.push_back({{}, 0, false, false, false, Clock::now()});
+      worker->out.push_back({{}, 0, false, false, false, settings_.now()});
       ++worker->greetings;
     }
     worker->channel.commit();
@@ -517,7 +519,7 @@ void Dispatcher::retire(Worker& worker) {
 void Dispatcher::condemn(Worker& worker, Condemnation why) {
   if (worker.condemned != Condemnation::none) return;
   worker.condemned = why;
-  worker.condemned_at = Clock::now();
+  worker.condemned_at = settings_.now();
   if (worker.channel.violation() == nullptr) {
     put_back(worker, worker.channel.take_back(worker.out.size()));
     worker.channel.hold(true);
@@ -539,8 +541,7 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
   workers_.erase(place);
 
   drain(*worker);
-  Death death{worker->pid, worker->up, worker->jobs_done != 0,
-              worker->retiring || worker->condemned != Condemnation::none, worker->startup_error};
+  Death death{worker->pid, worker->up, worker->jobs_done != 0, worker->end_expected(), worker->startup_error};
   for (std::uint32_t started = worker->channel.started_at_death(); started != 0; --started) {
     const InFlight flight = worker->out.pop_front();
     if (!flight.submission) continue;

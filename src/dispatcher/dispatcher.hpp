@@ -37,7 +37,8 @@ class Dispatcher {
   struct Settings {
     WorkerTerms terms;
     Duration longest_spin{0};
-    std::size_t max_queued = 0;  ///< units that may be open before a submission waits; 0: any number
+    std::size_t max_queued = 0;        ///< units that may be open before a submission waits; 0: any number
+    TimePoint (*now)() = &Clock::now;  ///< what limits are measured with
   };
 
   Dispatcher(const Settings& settings, Loop& loop);
@@ -121,6 +122,8 @@ class Dispatcher {
 
   [[nodiscard]] std::vector<Pid> worker_pids() const;
   [[nodiscard]] std::vector<NativeHandle> sentinels() const;
+  /// No process of a worker runs, as far as the system knows.
+  [[nodiscard]] bool none_runs() const;
   /// All but the restarts.
   [[nodiscard]] PoolStats stats() const;
   /// The workers that have begun with a unit of it and not answered.
@@ -156,8 +159,10 @@ class Dispatcher {
   [[nodiscard]] std::optional<TimePoint> watch_limits();
   [[nodiscard]] std::optional<TimePoint> watch_limits(Worker& worker, TimePoint now);
   [[nodiscard]] bool enforce_hard_limit(Worker& worker, Duration limit);
+  [[nodiscard]] std::optional<TimePoint> running_since(Worker& worker, TimePoint now);
   void expect_deadline(TimePoint deadline);
   void watch_memory(Worker& worker);
+  void watch_life(Worker& worker, TimePoint now);
   [[nodiscard]] std::optional<TimePoint> watch_condemned(Worker& worker, TimePoint now);
   bool fail_asking(Submission& submission, const std::exception_ptr& error);
   void withdraw(Submission& submission);

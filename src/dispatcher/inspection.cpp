@@ -42,6 +42,12 @@ std::vector<NativeHandle> Dispatcher::sentinels() const {
   return handles;
 }
 
+bool Dispatcher::none_runs() const {
+  const std::lock_guard guard(mutex_);
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return worker->pid == 0 || worker->process->ended(); });
+}
+
 PoolStats Dispatcher::stats() const {
   const std::lock_guard guard(mutex_);
   PoolStats stats;

@@ -13,6 +13,9 @@ namespace {
 constexpr Duration nudge_again = std::chrono::milliseconds(20);
 /// A task that allocates as fast as it can gets some tens of MiB further between two looks.
 constexpr Duration memory_sample = std::chrono::milliseconds(5);
+/// As a rule the backend tells at once of a worker that is dead. This is for when whoever should tell it is
+/// stuck.
+constexpr Duration life_sample = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -26,7 +29,7 @@ void Dispatcher::expect_deadline(TimePoint deadline) {
 /// Does what is due; returns when to look again.
 std::optional<TimePoint> Dispatcher::watch_limits() {
   next_deadline_ = TimePoint::max();
-  const TimePoint now = Clock::now();
+  const TimePoint now = settings_.now();
   for (const auto& worker : workers_) {
     if (sampled_limit_) watch_memory(*worker);
     if (const auto deadline = watch_limits(*worker, now))
@@ -39,27 +42,25 @@ std::optional<TimePoint> Dispatcher::watch_limits() {
 
 std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now) {
   if (worker.out.empty() || !worker.out.front().submission) return std::nullopt;
+  watch_life(worker, now);
   if (worker.condemned != Condemnation::none) return watch_condemned(worker, now);
   InFlight& front = worker.out.front();
   const Limits limits = front.submission->limits();
   if (!limits.any()) return std::nullopt;
-  const auto running = worker.channel.running(front.published, now);
-  // The clock starts when the task does: not before it has got the word, if it asks for that.
-  if (front.asks || !running || running->id != front.submission->first_id() + front.unit) {
-    return now + nearer(limits);
-  }
+  const auto started = running_since(worker, now);
+  if (!started) return now + nearer(limits);
 
   std::optional<TimePoint> next;
   if (limits.hard.count() != 0) {
-    next = running->started + limits.hard;
+    next = *started + limits.hard;
     if (now >= *next) return enforce_hard_limit(worker, limits.hard) ? std::nullopt : std::optional(now);
   }
   if (limits.soft.count() != 0) {
-    TimePoint soft = running->started + limits.soft;
+    TimePoint soft = *started + limits.soft;
     if (now >= soft) {
       if (!front.soft_told) front.submission->limit_passed(front.unit, true);
       front.soft_told = true;
-      worker.channel.set_soft_due(running->id);
+      worker.channel.set_soft_due(front.submission->first_id() + front.unit);
       worker.process->nudge();
       soft = now + nudge_again;
     }
@@ -68,7 +69,18 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
   return next;
 }
 
-/// A killed worker whose end nobody tells of does not keep its job open for ever.
+/// When the oldest job began; nothing if it has not, or asks for the word. The worker's own account of it is
+/// believed once: a later one cannot buy time.
+std::optional<TimePoint> Dispatcher::running_since(Worker& worker, TimePoint now) {
+  InFlight& front = worker.out.front();
+  if (front.asks || !worker.channel.has_begun()) return std::nullopt;
+  const auto running = worker.channel.running(front.published, now);
+  const bool told = running && running->id == front.submission->first_id() + front.unit;
+  front.started = std::min(front.started, told ? running->started : now);
+  return front.started;
+}
+
+/// A worker whose end nobody tells of does not keep its job open for ever.
 std::optional<TimePoint> Dispatcher::watch_condemned(Worker& worker, TimePoint now) {
   const InFlight& front = worker.out.front();
   if (front.submission->settled(front.unit)) return std::nullopt;
@@ -77,6 +89,13 @@ std::optional<TimePoint> Dispatcher::watch_condemned(Worker& worker, TimePoint n
   const Ref<Submission> submission = front.submission;
   fail_unit(*submission, front.unit, verdict(worker, ExitStatus{}), worker.pid);
   return std::nullopt;
+}
+
+void Dispatcher::watch_life(Worker& worker, TimePoint now) {
+  const TimePoint since = std::max(worker.life_looked_at, worker.out.front().published);
+  if (now - since < life_sample) return;
+  worker.life_looked_at = now;
+  if (worker.process->ended()) condemn(worker, Condemnation::vanished);
 }
 
 void Dispatcher::watch_memory(Worker& worker) {

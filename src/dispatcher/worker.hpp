@@ -25,7 +25,8 @@ enum class Condemnation : std::uint8_t {
   hard_limit,
   job_terminated,
   memory_limit,
-  pool_terminated
+  pool_terminated,
+  vanished,  ///< it is dead, and nobody has told so in time
 };
 
 /// One published message. No submission: it is the worker's hello or its exit task.
@@ -33,9 +34,10 @@ struct InFlight {
   Ref<Submission> submission;
   std::uint32_t unit = 0;
   bool announce = false;
-  bool asks = false;       ///< the worker waits for our word on it
-  bool soft_told = false;  ///< its soft limit has passed, and the worker knows
-  TimePoint published;
+  bool asks = false;                     ///< the worker waits for our word on it
+  bool soft_told = false;                ///< its soft limit has passed, and the worker knows
+  TimePoint published;                   ///< or when the worker got our word on it
+  TimePoint started = TimePoint::max();  ///< the earliest start that was seen
 };
 
 /// The messages that are out at one worker, oldest first; as many as its job ring holds.
@@ -76,10 +78,17 @@ struct Worker {
   std::uint64_t jobs_done = 0;
   Duration busy{0};
   TimePoint condemned_at{};
+  TimePoint life_looked_at{};
   Duration limit{0};  ///< that the condemned job has broken
   int signum = 0;     ///< that its termination was asked for with
 
   [[nodiscard]] std::uint32_t jobs_out() const noexcept { return out.size() - greetings; }
+  /// Its end was procpool's own doing.
+  [[nodiscard]] bool end_expected() const noexcept {
+    return retiring || (condemned != Condemnation::none && condemned != Condemnation::vanished);
+  }
+  /// Once a limit has struck, an answer comes too late.
+  [[nodiscard]] bool heard() const noexcept { return condemned != Condemnation::hard_limit; }
   [[nodiscard]] bool takes_jobs() const noexcept {
     return !retiring && condemned == Condemnation::none && channel.violation() == nullptr;
   }

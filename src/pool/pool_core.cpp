@@ -30,6 +30,8 @@ constexpr Duration linger = 1s;
 constexpr Duration longest_start = 60s;
 /// What killed workers may take to end before the backend is closed around them.
 constexpr Duration longest_end = 10s;
+/// The same for workers that have ended, when nobody tells so.
+constexpr Duration longest_untold_end = 1s;
 
 Duration longest_spin() {
   return available_cpus() > 1 ? Duration(50us) : Duration::zero();
@@ -151,7 +153,7 @@ void PoolCore::serve() {
 void PoolCore::set_timer() {
   const TimePoint now = Clock::now();
   supervisor_.start_due(now);
-  if (terminating_.load(std::memory_order_relaxed) && !give_up_) give_up_ = now + longest_end;
+  note_ending(now);
   if (give_up_ && now >= *give_up_) {
     all_gone();
     return;
@@ -159,7 +161,7 @@ void PoolCore::set_timer() {
   const bool busy = context_->dispatcher->busy();
   if (busy) last_busy_ = now;
   std::optional<TimePoint> due;
-  if (busy || now - last_busy_ < linger || give_up_) {
+  if (busy || now - last_busy_ < linger || ending_ || give_up_) {
     due = now + tick;
   } else {
     context_->dispatcher->stop_ticking();
@@ -174,6 +176,19 @@ void PoolCore::set_timer() {
   loop_.set_timer(due);
 }
 
+/// A pool that ends waits for the ends of its workers, but not for ever.
+void PoolCore::note_ending(TimePoint now) {
+  if (terminating_.load(std::memory_order_relaxed) && !give_up_) give_up_ = now + longest_end;
+  if (!ending_ && !give_up_) return;
+  if (!context_->dispatcher->none_runs()) {
+    none_ran_since_.reset();
+  } else if (!none_ran_since_) {
+    none_ran_since_ = now;
+  } else if (now - *none_ran_since_ >= longest_untold_end) {
+    give_up_ = now;
+  }
+}
+
 void PoolCore::serve_soon() noexcept {
   if (serve_posted_.exchange(true, std::memory_order_seq_cst)) return;
   loop_.post([this] { serve(); });
@@ -184,7 +199,11 @@ void PoolCore::kill(WorkerId worker) noexcept {
 }
 
 void PoolCore::drained() noexcept {
-  loop_.post([this] { supervisor_.retire_all(); });
+  loop_.post([this] {
+    ending_ = true;
+    supervisor_.retire_all();
+    set_timer();
+  });
 }
 
 void PoolCore::worker_up(WorkerInfo worker) {

@@ -78,6 +78,7 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void run();
   void end();
   void set_timer();
+  void note_ending(TimePoint now);
 
   std::atomic<std::size_t> processes_;
   const WorkerTerms terms_;
@@ -97,6 +98,8 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   TimePoint last_busy_;
   std::optional<TimePoint> next_limit_;
   std::atomic<bool> terminating_{false};
+  bool ending_ = false;  ///< nothing is left to do, and nothing will come
+  std::optional<TimePoint> none_ran_since_;
   std::optional<TimePoint> give_up_;  ///< when to end without waiting for the workers' exits
 
   std::mutex drive_mutex_;         ///< held by who serves a loop without a thread

@@ -228,12 +228,12 @@ TEST_P(LifeCycle, SubmissionsThatRaceWithCloseAreEitherDoneOrRefused) {
       submitters.emplace_back([&] {
         std::vector<ApplyResult<int>> handles;
         try {
-          for (int i = 0; i < 100'000; ++i) handles.push_back(pool.apply_async(tasks::square, i));
+          for (int i = 0; i < 100'000; ++i) handles.push_back(pool.apply_async(tasks::square, i % 1000));
         } catch (const PoolClosedError&) {
         }
         accepted += static_cast<int>(handles.size());
         for (std::size_t i = 0; i < handles.size(); ++i) {
-          if (handles[i].get(patience) == static_cast<int>(i) * static_cast<int>(i)) ++right;
+          if (handles[i].get(patience) == static_cast<int>(i % 1000 * (i % 1000))) ++right;
         }
       });
     }

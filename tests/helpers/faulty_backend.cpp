@@ -41,6 +41,7 @@ class StillbornProcess final : public WorkerProcess {
   void kill() noexcept override {}
   void signal(int) noexcept override {}
   void nudge() noexcept override {}
+  bool ended() noexcept override { return false; }
   std::optional<MemorySize> footprint() noexcept override { return std::nullopt; }
   NativeHandle sentinel() noexcept override { return -1; }
 
@@ -124,6 +125,7 @@ class ForwardingProcess final : public WorkerProcess {
   void kill() noexcept override { inner_->kill(); }
   void signal(int signum) noexcept override { inner_->signal(signum); }
   void nudge() noexcept override { inner_->nudge(); }
+  bool ended() noexcept override { return inner_->ended(); }
   std::optional<MemorySize> footprint() noexcept override { return inner_->footprint(); }
   NativeHandle sentinel() noexcept override { return inner_->sentinel(); }
 

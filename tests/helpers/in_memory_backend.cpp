@@ -219,6 +219,10 @@ class Process final : public WorkerProcess {
     const std::lock_guard lock(backend_->mutex);
     ++backend_->nudges;
   }
+  bool ended() noexcept override {
+    const std::lock_guard lock(backend_->mutex);
+    return worker_->ended;
+  }
   std::optional<MemorySize> footprint() noexcept override {
     const std::lock_guard lock(backend_->mutex);
     if (worker_->ended) return std::nullopt;

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include <signal.h>
@@ -87,6 +88,39 @@ TEST_P(PoolGuardian, APoolWhoseLauncherIsDeadEndsAsAnyOther) {
     const Pid launcher = launcher_of(pool);
     ASSERT_GT(launcher, 1);
     ::kill(launcher, SIGKILL);
+    if (terminate) {
+      pool.terminate();
+    } else {
+      pool.close();
+    }
+    EXPECT_TRUE(pool.join(patience));
+  }
+}
+
+TEST_P(PoolGuardian, AJobOfADeadWorkerFailsInTimeThoughItsLauncherIsStopped) {
+  Pool pool(options(2));
+  const tasks::Gate gate;
+  const auto doomed = pool.apply_async(tasks::wait_at, std::tuple(gate.path(), 1),
+                                       {.lost_worker_timeout = std::chrono::milliseconds(200)});
+  ASSERT_TRUE(gate.reached());
+  const Pid launcher = launcher_of(pool);
+  ASSERT_GT(launcher, 1);
+  ::kill(launcher, SIGSTOP);
+  ::kill(doomed.worker_pids().at(0), SIGKILL);
+  EXPECT_THROW(doomed.get(patience), WorkerLostError);
+  EXPECT_EQ(pool.apply(tasks::add, 1, 2), 3);
+  ::kill(launcher, SIGCONT);
+  const TimePoint give_up = Clock::now() + patience;
+  while (pool.worker_pids().size() != 2 && Clock::now() < give_up) std::this_thread::yield();
+  EXPECT_EQ(pool.worker_pids().size(), 2U);
+}
+
+TEST_P(PoolGuardian, APoolWhoseLauncherIsStoppedEndsAllTheSame) {
+  for (const bool terminate : {true, false}) {
+    Pool pool(options(2));
+    const Pid launcher = launcher_of(pool);
+    ASSERT_GT(launcher, 1);
+    ::kill(launcher, SIGSTOP);
     if (terminate) {
       pool.terminate();
     } else {

@@ -122,6 +122,7 @@ class ChannelPair final : private WorkerProcess, private WorkerLink {
   void kill() noexcept override {}
   void signal(int) noexcept override {}
   void nudge() noexcept override {}
+  bool ended() noexcept override { return false; }
   std::optional<MemorySize> footprint() noexcept override { return std::nullopt; }
   NativeHandle sentinel() noexcept override { return -1; }
 

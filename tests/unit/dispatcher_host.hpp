@@ -14,11 +14,13 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <new>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -54,12 +56,15 @@ class FakeSubmission final : public detail::Submission {
 
   explicit FakeSubmission(std::uint32_t units = 1) : Submission(units), units_of_it(units) {}
 
-  void describe(std::uint32_t, detail::Message& message) const override { message.announce = announce; }
+  void describe(std::uint32_t, detail::Message& message) const override {
+    message.announce = announce;
+    message.ask = asks;
+  }
   [[nodiscard]] bool settled(std::uint32_t unit) const noexcept override {
     return units_of_it[unit].settled != 0;
   }
   [[nodiscard]] detail::Limits limits() const noexcept override { return job_limits; }
-  [[nodiscard]] Duration lost_worker_timeout() const noexcept override { return std::chrono::seconds(10); }
+  [[nodiscard]] Duration lost_worker_timeout() const noexcept override { return lost_timeout; }
   void limit_passed(std::uint32_t, bool soft) override { ++(soft ? soft_passed : hard_passed); }
   void started(std::uint32_t unit, Pid pid, TimePoint) override {
     ++units_of_it[unit].starts;
@@ -80,7 +85,9 @@ class FakeSubmission final : public detail::Submission {
 
   std::vector<Unit> units_of_it;
   detail::Limits job_limits;
+  Duration lost_timeout = std::chrono::seconds(10);
   bool announce = false;
+  bool asks = false;
   bool nonsense = false;  ///< whatever a worker answers makes no sense
   int soft_passed = 0;
   int hard_passed = 0;
@@ -127,13 +134,20 @@ class SteppedWorker final : public WorkerLink {
   }
 
   std::span<std::byte> memory() noexcept override { return {memory_.get(), sizeof(detail::ChannelMemory)}; }
-  /// Nobody sleeps here: what there is to do is there, or the test has to do it first.
-  Wake wait(std::optional<Duration>) noexcept override { return Wake::host_gone; }
+  /// Nobody sleeps here: what there is to do is there, or the test does it now.
+  Wake wait(std::optional<Duration>) noexcept override {
+    if (!while_it_waits) return Wake::host_gone;
+    while_it_waits();
+    return Wake::rung;
+  }
   void ring(Bell) noexcept override { ++rings; }
 
+  std::function<void()> while_it_waits;
   int rings = 0;
   int kills = 0;
   int nudges = 0;
+  bool ended = false;
+  MemorySize footprint = MiB;
 
  private:
   class Process final : public WorkerProcess {
@@ -144,7 +158,8 @@ class SteppedWorker final : public WorkerLink {
     void kill() noexcept override { ++worker_.kills; }
     void signal(int) noexcept override {}
     void nudge() noexcept override { ++worker_.nudges; }
-    std::optional<MemorySize> footprint() noexcept override { return MiB; }
+    bool ended() noexcept override { return worker_.ended; }
+    std::optional<MemorySize> footprint() noexcept override { return worker_.footprint; }
     NativeHandle sentinel() noexcept override { return -1; }
 
    private:
@@ -171,6 +186,11 @@ class DispatcherTest : public ::testing::Test {
   using Job = detail::Ref<FakeSubmission>;
 
   static constexpr Pid first_pid = 1000;
+
+  explicit DispatcherTest(TimePoint (*now)() = &Clock::now)
+      : dispatcher(
+            {.terms = {.max_message = std::size_t{1} << 20}, .longest_spin = {}, .max_queued = 0, .now = now},
+            loop) {}
 
   /// Adds a worker that has not answered its hello.
   SteppedWorker& add_worker(WorkerId id) {
@@ -213,8 +233,9 @@ class DispatcherTest : public ::testing::Test {
   static bool failed(const Job& job) { return job->ready() && job->units_of_it[0].failed; }
   template <class E>
   static E error_of(const Job& job, std::uint32_t unit = 0) {
+    if (!job->units_of_it.at(unit).error) throw std::logic_error("it has no error");
     try {
-      std::rethrow_exception(job->units_of_it.at(unit).error);
+      std::rethrow_exception(job->units_of_it[unit].error);
     } catch (const E& error) {
       return error;
     }
@@ -222,8 +243,7 @@ class DispatcherTest : public ::testing::Test {
 
   FakeLoop loop;
   std::map<WorkerId, std::unique_ptr<SteppedWorker>> workers;
-  detail::Dispatcher dispatcher{
-      {.terms = {.max_message = std::size_t{1} << 20}, .longest_spin = {}, .max_queued = 0}, loop};
+  detail::Dispatcher dispatcher;
 };
 
 }  // namespace procpool::testing
