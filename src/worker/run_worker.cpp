@@ -87,6 +87,13 @@ class WorkerLoop final : private ProgressReporter {
     return footprint > first_footprint_ && footprint - first_footprint_ > channel_.max_footprint();
   }
 
+  /// Before anything of the user's runs. What the host has set is there since the first message was.
+  void get_ready() {
+    if (channel_.max_footprint() != 0) first_footprint_ = own_footprint();
+    // Throws if the worker is of another build: the host's references would mean something else in it.
+    if (channel_.same_program()) static_cast<void>(resolver_.resolve(TaskRef::at(0, 0)));
+  }
+
   /// Keeps what shall run when the worker ends.
   void keep_exit_task(const ClaimedJob& job) {
     std::span<const std::byte> prefix = job.prefix;
@@ -120,10 +127,7 @@ class WorkerLoop final : private ProgressReporter {
       if (job.refused) return ResultKind::refused;
       if (job.out_of_memory) throw std::bad_alloc();
       channel_.new_images([this](std::string_view record) { resolver_.add(record); });
-      // Throws if the worker is of another build: the host's references would mean something else in it.
-      if (job.kind == MessageKind::hello && channel_.same_program()) {
-        static_cast<void>(resolver_.resolve(TaskRef::at(0, 0)));
-      }
+      if (job.kind == MessageKind::hello) get_ready();
       if (job.items == 0) return ResultKind::value;
       if (job.kind == MessageKind::exit_task) {
         keep_exit_task(job);
@@ -200,8 +204,7 @@ class WorkerLoop final : private ProgressReporter {
   WorkerChannel channel_;
   ImageResolver resolver_;
   ClaimedJob job_;
-  std::uint64_t first_footprint_ =
-      channel_.max_footprint() != 0 ? own_footprint() : 0;  ///< what it was born with
+  std::uint64_t first_footprint_ = 0;  ///< what it was born with, if that matters
   std::uint64_t tasks_ = 0;
   TaskInvoker exit_task_ = nullptr;
   ByteBuffer exit_task_prefix_;

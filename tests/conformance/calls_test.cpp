@@ -177,6 +177,14 @@ TEST_P(Calls, ApplyAsyncUnpacksATupleOfArguments) {
   EXPECT_EQ(pool.apply_async(no_arguments, std::tuple<>{}).get(patience), 7);
 }
 
+TEST_P(Calls, ApplyAsyncUnpacksATupleWhateverTheOptionsAre) {
+  Pool pool = make_pool();
+  CallOptions<int> with;
+  with.correlation_id = "17";
+  EXPECT_EQ(pool.apply_async(tasks::add, std::tuple(5, 3), with).correlation_id(), "17");
+  EXPECT_EQ(pool.apply_async(tasks::add, std::tuple(5, 3), std::move(with)).get(patience), 8);
+}
+
 TEST_P(Calls, ApplyAsyncPassesATupleToAFunctionThatTakesOne) {
   Pool pool = make_pool();
   EXPECT_EQ(pool.apply_async(sum_of_tuple, std::tuple{5, 3}).get(patience), 8);

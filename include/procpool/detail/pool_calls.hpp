@@ -5,6 +5,7 @@
 
 #include <procpool/detail/imap_session.hpp>
 #include <procpool/detail/job_handle.hpp>
+#include <procpool/options.hpp>
 #include <procpool/task.hpp>
 
 #include <cstddef>
@@ -26,12 +27,20 @@ inline constexpr bool is_tuple = false;
 template <class... T>
 inline constexpr bool is_tuple<std::tuple<T...>> = true;
 
-/// apply_async(f, std::tuple{...}) unpacks the tuple, unless f takes one.
+template <class T>
+inline constexpr bool is_call_options = false;
+template <class T>
+inline constexpr bool is_call_options<CallOptions<T>> = true;
+
+/// apply_async(f, std::tuple{...}) unpacks the tuple, unless f takes one; with options it always does.
 template <class F, class... Args>
 inline constexpr bool unpacks_tuple = false;
 template <class F, class Arg>
 inline constexpr bool unpacks_tuple<F, Arg> =
     is_tuple<std::remove_cvref_t<Arg>> && !std::is_invocable_v<F, Arg>;
+template <class F, class Arg, class Options>
+inline constexpr bool unpacks_tuple<F, Arg, Options> =
+    is_tuple<std::remove_cvref_t<Arg>>&& is_call_options<std::remove_cvref_t<Options>>;
 
 /// TaskResult without its errors, for declarations that the compiler looks at before it knows which one is
 /// meant.
