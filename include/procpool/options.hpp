@@ -215,7 +215,8 @@ struct CallOptions {
   ExceptionTypes callbacks_propagate{};
   /// Whatever the caller wants to find again in the handle.
   std::string correlation_id{};
-  /// Told what the task says with this_task::report_progress().
+  /// Told what the task says with this_task::report_progress(). Reports that come faster than it returns
+  /// wait; above some 4 MiB of them the newest are dropped.
   std::function<void(double fraction, const std::string& note)> progress_callback{};
 };
 

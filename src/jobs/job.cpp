@@ -13,6 +13,13 @@
 #include <utility>
 
 namespace procpool::detail {
+namespace {
+
+/// What progress reports may occupy, in bytes, while they wait for their callback.
+constexpr std::uint32_t most_reports_waiting = 4U << 20U;
+constexpr std::uint32_t cost_of_report = 64;  // beside its note
+
+}  // namespace
 
 void Job::set_options(std::unique_ptr<JobOptions> options) {
   options_ = std::move(options);
@@ -125,8 +132,14 @@ bool Job::progressed(std::uint32_t, std::span<const std::byte> bytes) {
   if (!options_ || !options_->on_progress) return true;
   std::memcpy(&fraction, bytes.data(), sizeof fraction);
   bytes = bytes.subspan(sizeof fraction);
+  const std::uint32_t cost = static_cast<std::uint32_t>(bytes.size()) + cost_of_report;
+  if (reports_waiting_.load(std::memory_order_relaxed) + cost > most_reports_waiting) return true;
+  reports_waiting_.fetch_add(cost, std::memory_order_relaxed);
   std::string note(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  call_back([this, fraction, note = std::move(note)] { options_->on_progress(fraction, note); });
+  call_back([this, fraction, cost, note = std::move(note)] {
+    reports_waiting_.fetch_sub(cost, std::memory_order_relaxed);
+    options_->on_progress(fraction, note);
+  });
   return true;
 }
 

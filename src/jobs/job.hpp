@@ -14,7 +14,9 @@
 #include <procpool/semaphore.hpp>
 #include <procpool/types.hpp>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -110,6 +112,7 @@ class Job : public Submission {
   std::shared_ptr<const JobContext> context_;
   Limits limits_;
   bool holds_slot_ = false;
+  std::atomic<std::uint32_t> reports_waiting_{0};  ///< in bytes, of progress
   std::unique_ptr<JobOptions> options_;
   Ref<Arrivals> arrivals_;
   std::unique_ptr<std::vector<std::function<void()>>>

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -30,6 +31,11 @@ int report_many(int count) {
     this_task::report_progress(static_cast<double>(i) / count, std::to_string(i));
   return count;
 }
+int report_many_at_length(int count) {
+  const std::string note(1000, 'x');
+  for (int i = 0; i < count; ++i) this_task::report_progress(i, note);
+  return count;
+}
 int report_and_die() {
   this_task::report_progress(0.5, "last words");
   return tasks::segfault();
@@ -46,6 +52,12 @@ int report_nonsense() {
 int report_item(int x) {
   this_task::report_progress(0, std::to_string(x));
   return x;
+}
+
+bool pool_is_idle(const Pool& pool) {
+  const TimePoint give_up = Clock::now() + patience;
+  while (pool.stats().done == 0 && Clock::now() < give_up) std::this_thread::yield();
+  return pool.stats().done != 0;
 }
 
 TEST_P(Progress, ArrivesWhileTheTaskRuns) {
@@ -75,6 +87,24 @@ TEST_P(Progress, AllReportsArriveInOrderAndBeforeTheResult) {
   const auto notes = told.first(count + 1);
   for (int i = 0; i < count; ++i) ASSERT_EQ(notes[static_cast<std::size_t>(i)], std::to_string(i));
   EXPECT_EQ(notes.back(), "result");
+}
+
+TEST_P(Progress, AFloodIsKeptWithinBounds) {
+  Pool pool = make_pool(1);
+  Mailbox<bool> result;
+  int told = 0;
+  const auto handle = pool.apply_async(report_many_at_length, std::tuple{20'000},
+                                       {.callback = [&](const int&) { result.put(true); },
+                                        .progress_callback =
+                                            [&](double fraction, const std::string&) {
+                                              EXPECT_EQ(fraction, told++);  // the first of them are kept
+                                              // As slow as can be: until the task is done.
+                                              EXPECT_TRUE(pool_is_idle(pool));
+                                            }});
+  EXPECT_EQ(handle.get(patience), 20'000);
+  EXPECT_TRUE(result.first(1).front());
+  EXPECT_GT(told, 1000);
+  EXPECT_LT(told, 5000);
 }
 
 TEST_P(Progress, NobodyHasToListen) {

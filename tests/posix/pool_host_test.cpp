@@ -5,6 +5,7 @@
 #include "posix/process_pool_test.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -30,6 +31,13 @@ std::string contents(const std::string& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
+}
+
+void reap_all(int) {
+  const int before = errno;
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+  errno = before;
 }
 
 void print(const std::string& text) {
@@ -73,10 +81,7 @@ TEST_P(PoolHost, TheHostMayIgnoreOrHandleItsChildren) {
   };
   const std::vector<std::string> expected{ExitStatus::from_code(3).to_string(), std::to_string(SIGSEGV), "3",
                                           "ended"};
-  for (void (*const handler)(int) : {SIG_DFL, SIG_IGN, +[](int) {
-                                       while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-                                       }
-                                     }}) {
+  for (void (*const handler)(int) : {SIG_DFL, SIG_IGN, reap_all}) {
     ChildProcess host([&](const ChildProcess::Tell& tell) {
       std::signal(SIGCHLD, handler);
       use_pool(tell);
