@@ -9,7 +9,7 @@ namespace procpool::detail {
 
 bool Dispatcher::cancel(Submission& submission, const std::exception_ptr& error) {
   std::unique_lock lock(mutex_);
-  take_in();
+  catch_up();
   withdraw(submission);
   if (submission.units() == 1 && fail_asking(submission, error)) {
     pass();
@@ -29,7 +29,7 @@ bool Dispatcher::cancel(Submission& submission, const std::exception_ptr& error)
 
 void Dispatcher::terminate(Submission& submission, int signum, const std::exception_ptr& error) {
   std::unique_lock lock(mutex_);
-  take_in();
+  catch_up();
   withdraw(submission);
   fail_queued(submission, error);
   for (const auto& worker : workers_) {
@@ -44,7 +44,7 @@ void Dispatcher::terminate(Submission& submission, int signum, const std::except
 
 void Dispatcher::discard(Submission& submission, const std::exception_ptr& error) {
   std::unique_lock lock(mutex_);
-  take_in();
+  catch_up();
   withdraw(submission);
   // Its worker's answer will find it settled; what waits will be passed over.
   for (std::uint32_t unit = 0; unit < submission.units(); ++unit) fail_unit(submission, unit, error, 0);

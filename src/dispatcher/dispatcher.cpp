@@ -108,11 +108,16 @@ void Dispatcher::finish_turn(std::unique_lock<std::mutex>& lock) {
 }
 
 void Dispatcher::pass() {
-  take_in();
-  for (const auto& worker : workers_) drain(*worker);
+  catch_up();
   refill();
   if (rebalance()) refill();
   note_hunger();
+}
+
+/// Takes note of what submitters and workers have done.
+void Dispatcher::catch_up() {
+  take_in();
+  for (const auto& worker : workers_) drain(*worker);
 }
 
 void Dispatcher::take_in() {

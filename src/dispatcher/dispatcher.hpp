@@ -143,6 +143,7 @@ class Dispatcher {
   [[nodiscard]] bool inbox_waits() const noexcept;
   void pass();
   void finish_turn(std::unique_lock<std::mutex>& lock);
+  void catch_up();
   void take_in();
   void drain(Worker& worker);
   void take_answer(Worker& worker, Answer&& answer);

@@ -65,6 +65,19 @@ TEST_F(DispatcherLife, TerminateFailsWhatWaitsAtOnceAndWhatRunsWhenItsWorkerIsDe
   for (const Job& job : jobs) EXPECT_EQ(job->units_of_it[0].settled, 1);
 }
 
+TEST_F(DispatcherLife, AJobIsTerminatedThoughTheAnswersBeforeItHaveNotBeenFetched) {
+  add_worker(1);
+  const std::vector<Job> jobs = submit_many(2);
+  worker(1).run_one();  // the hello
+  worker(1).run_one();
+  worker(1).claim();
+  dispatcher.terminate(*jobs[1], 2, std::make_exception_ptr(Terminated("ended", 2)));
+  EXPECT_EQ(loop.kills, std::vector<WorkerId>{1});
+  die(1, ExitStatus::from_signal(9));
+  EXPECT_TRUE(done(jobs[0]));
+  EXPECT_EQ(error_of<Terminated>(jobs[1]).signal(), 2);
+}
+
 TEST_F(DispatcherLife, AfterTerminateAWorkerClaimsNothingMore) {
   add_ready_worker(1);
   submit_many(3);
