@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the backends cost, side by side with a bare socketpair in the same run: time to the first result,
-// round trip and throughput of a task that does nothing. Prints a table; the rounds are interleaved, and each
-// figure is the median.
+// round trip and throughput of a task that does nothing, how long after its limit a job that hangs is
+// settled, and how soon a job is known to be lost whose worker was killed. Prints a table; the rounds are
+// interleaved, and each figure is the median.
 #include <procpool/procpool.hpp>
 
 #include <algorithm>
@@ -12,9 +13,12 @@
 #include <map>
 #include <ranges>
 #include <string>
+#include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +29,10 @@ using Clock = std::chrono::steady_clock;
 
 int next(int x) {
   return x + 1;
+}
+
+int spin(int) {
+  for (volatile unsigned long count = 0;;) count = count + 1;
 }
 
 double microseconds_since(Clock::time_point start) {
@@ -46,10 +54,14 @@ struct Figures {
   double first_result_us;
   double round_trip_us;
   double jobs_per_second;
+  double overshoot_us;
+  double loss_us;
 };
 
 constexpr int round_trips = 10'000;
 constexpr int jobs = 500'000;
+constexpr int kills = 15;
+constexpr std::chrono::milliseconds limit{20};
 
 /// A child that answers each int with its successor: what the kernel's cheapest two-way stream allows.
 class EchoChild {
@@ -72,11 +84,16 @@ class EchoChild {
   }
   ~EchoChild() {
     ::close(fd_);
-    ::waitpid(pid_, nullptr, 0);
+    if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
   }
   EchoChild(const EchoChild&) = delete;
   EchoChild& operator=(const EchoChild&) = delete;
 
+  void kill() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
   int call(int x) const {
     expect(::write(fd_, &x, sizeof x) == sizeof x && ::read(fd_, &x, sizeof x) == sizeof x, "echo");
     return x;
@@ -105,7 +122,55 @@ Figures measure_socketpair() {
   figures.first_result_us = microseconds_since(start);
   figures.round_trip_us = median_round_trip([&](int x) { return child.call(x); });
   figures.jobs_per_second = 1e6 / figures.round_trip_us;  // one in flight
+  std::vector<double> overshoots;
+  std::vector<double> losses;
+  for (int i = 0; i < kills; ++i) {
+    EchoChild victim;
+    const auto due = Clock::now() + limit;
+    std::this_thread::sleep_until(due);
+    const auto killed = Clock::now();
+    victim.kill();
+    overshoots.push_back(microseconds_since(due));
+    losses.push_back(microseconds_since(killed));
+  }
+  figures.overshoot_us = median(std::move(overshoots));
+  figures.loss_us = median(std::move(losses));
   return figures;
+}
+
+/// From the limit of a job to its error; the clock starts before the job does.
+double median_overshoot(procpool::Pool& pool) {
+  std::vector<double> times;
+  for (int i = 0; i < kills; ++i) {
+    expect(pool.apply(next, i) == i + 1, "before a limit");  // the worker is there
+    const auto due = Clock::now() + limit;
+    const auto handle = pool.apply_async(spin, std::tuple(i), {.timeout = limit});
+    try {
+      handle.get();
+      expect(false, "a limit");
+    } catch (const procpool::TimeLimitExceeded&) {
+      times.push_back(microseconds_since(due));
+    }
+  }
+  return median(std::move(times));
+}
+
+/// From the kill of a busy worker to the error of its job.
+double median_loss(procpool::Pool& pool) {
+  std::vector<double> times;
+  for (int i = 0; i < kills; ++i) {
+    const auto handle = pool.apply_async(spin, i);
+    while (!handle.accepted()) std::this_thread::yield();
+    const auto start = Clock::now();
+    ::kill(handle.worker_pids().at(0), SIGKILL);
+    try {
+      handle.get();
+      expect(false, "a loss");
+    } catch (const procpool::WorkerLostError&) {
+      times.push_back(microseconds_since(start));
+    }
+  }
+  return median(std::move(times));
 }
 
 Figures measure_pool(procpool::Backend backend) {
@@ -119,6 +184,8 @@ Figures measure_pool(procpool::Backend backend) {
   const std::vector<int> results = pool.map(next, std::views::iota(0, jobs), 1);
   expect(results.back() == jobs, "map");
   figures.jobs_per_second = jobs / microseconds_since(begin) * 1e6;
+  figures.overshoot_us = median_overshoot(pool);
+  figures.loss_us = median_loss(pool);
   return figures;
 }
 
@@ -144,12 +211,16 @@ int main(int argc, char** argv) {
   };
   std::printf("medians of %d interleaved rounds, 1 worker\n\n", rounds);
   std::printf(
-      "| | first result, us | round trip p50, us | no-op jobs, M/s | round trips against socketpair |\n");
-  std::printf("|---|---|---|---|---|\n");
+      "| | first result, us | round trip p50, us | no-op jobs, M/s | round trips against socketpair | "
+      "overshoot of a "
+      "limit, us | told of a kill, us |\n");
+  std::printf("|---|---|---|---|---|---|---|\n");
   const double base = pick("socketpair", &Figures::round_trip_us);
   for (const auto& [name, measure] : subjects) {
     const double round_trip = pick(name, &Figures::round_trip_us);
-    std::printf("| %s | %.0f | %.2f | %.2f | %.2fx |\n", name.c_str(), pick(name, &Figures::first_result_us),
-                round_trip, pick(name, &Figures::jobs_per_second) / 1e6, base / round_trip);
+    std::printf("| %s | %.0f | %.2f | %.2f | %.2fx | %.0f | %.0f |\n", name.c_str(),
+                pick(name, &Figures::first_result_us), round_trip,
+                pick(name, &Figures::jobs_per_second) / 1e6, base / round_trip,
+                pick(name, &Figures::overshoot_us), pick(name, &Figures::loss_us));
   }
 }

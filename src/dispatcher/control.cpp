@@ -58,6 +58,7 @@ bool Dispatcher::terminate_worker(Pid pid, int signum) {
                                   [pid](const auto& worker) { return worker->pid == pid; });
   const bool ours = found != workers_.end() && pid != 0;
   if (ours) {
+    drain(**found);
     (*found)->signum = signum;
     condemn(**found, Condemnation::job_terminated);
     pass();

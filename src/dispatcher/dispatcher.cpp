@@ -426,7 +426,7 @@ void Dispatcher::terminate(const std::exception_ptr& error, const std::exception
   std::unique_lock lock(mutex_);
   closing_ = true;
   if (!terminated_) terminated_ = error;
-  take_in();
+  catch_up();
   for (const auto& worker : workers_) condemn(*worker, Condemnation::pool_terminated);
   fail_waiting(terminated_);
   tell_if_drained();
@@ -485,8 +485,10 @@ void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
 }
 
 void Dispatcher::worker_started(WorkerId id, Pid pid) {
-  const std::lock_guard guard(mutex_);
+  std::unique_lock lock(mutex_);
   if (Worker* worker = find(id)) worker->pid = pid;
+  pass();
+  finish_turn(lock);
 }
 
 void Dispatcher::retire_worker(WorkerId id) {
@@ -500,7 +502,7 @@ std::optional<WorkerId> Dispatcher::retire_least_busy() {
   std::unique_lock lock(mutex_);
   Worker* least = nullptr;
   for (const auto& worker : workers_) {
-    if (!worker->takes_jobs()) continue;
+    if (!worker->stays()) continue;
     if (least == nullptr || worker->jobs_out() < least->jobs_out()) least = worker.get();
   }
   std::optional<WorkerId> id;

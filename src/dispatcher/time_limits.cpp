@@ -82,6 +82,8 @@ std::optional<TimePoint> Dispatcher::running_since(Worker& worker, TimePoint now
 
 /// A worker whose end nobody tells of does not keep its job open for ever.
 std::optional<TimePoint> Dispatcher::watch_condemned(Worker& worker, TimePoint now) {
+  // It may have had nothing but what it had not begun with, which is taken back.
+  if (worker.out.empty() || !worker.out.front().submission) return std::nullopt;
   const InFlight& front = worker.out.front();
   if (front.submission->settled(front.unit)) return std::nullopt;
   const TimePoint give_up = worker.condemned_at + front.submission->lost_worker_timeout();

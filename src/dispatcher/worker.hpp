@@ -87,11 +87,15 @@ struct Worker {
   [[nodiscard]] bool end_expected() const noexcept {
     return retiring || (condemned != Condemnation::none && condemned != Condemnation::vanished);
   }
-  /// Once a limit has struck, an answer comes too late.
-  [[nodiscard]] bool heard() const noexcept { return condemned != Condemnation::hard_limit; }
-  [[nodiscard]] bool takes_jobs() const noexcept {
+  /// Once procpool has decided to kill it, its answers come too late.
+  [[nodiscard]] bool heard() const noexcept {
+    return condemned == Condemnation::none || condemned == Condemnation::vanished;
+  }
+  [[nodiscard]] bool stays() const noexcept {
     return !retiring && condemned == Condemnation::none && channel.violation() == nullptr;
   }
+  /// Not before its pid is known: it could begin with a job, and nobody could say who has it.
+  [[nodiscard]] bool takes_jobs() const noexcept { return pid != 0 && stays(); }
 };
 
 }  // namespace procpool::detail

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "helpers/held_resources.hpp"
+#include "helpers/sanitizers.hpp"
 
 #include <cctype>
 #include <csignal>
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -71,11 +73,39 @@ std::optional<Stat> read_stat(const fs::path& process) {
   return Stat{text.substr(open + 1, close - open - 1), text[close + 2], std::atoi(text.c_str() + close + 4)};
 }
 
+/// ThreadSanitizer starts this when it has something to look up, and keeps it.
+bool is_symbolizer(const Stat& stat) {
+  return under_thread_sanitizer && stat.command.starts_with("llvm-symbolizer");
+}
+
+/// What stands behind the descriptors of a process.
+std::set<std::string> open_files(const fs::path& process) {
+  std::set<std::string> files;
+  for_each_number(process / "fd", [&](const std::string&, const fs::path& link) {
+    std::error_code gone;
+    files.insert(fs::read_symlink(link, gone).string());
+  });
+  return files;
+}
+
+/// The pipes that lead to a symbolizer of ours.
+std::set<std::string> pipes_to_symbolizer() {
+  std::set<std::string> pipes;
+  if (!under_thread_sanitizer) return pipes;
+  for_each_number("/proc", [&](const std::string&, const fs::path& process) {
+    const auto stat = read_stat(process);
+    if (stat && stat->parent == getpid() && is_symbolizer(*stat)) pipes.merge(open_files(process));
+  });
+  return pipes;
+}
+
 void add_descriptors(HeldResources& held) {
+  const std::set<std::string> not_ours = pipes_to_symbolizer();
   for_each_number("/proc/self/fd", [&](const std::string& number, const fs::path& link) {
     std::error_code gone;
     const std::string target = fs::read_symlink(link, gone).string();
     if (gone || (target.starts_with("/proc/") && target.ends_with("/fd"))) return;  // the listing's own
+    if (target.starts_with("pipe:") && not_ours.contains(target)) return;
     held["descriptor " + number + " " + target] = "descriptor " + number + " -> " + target;
   });
 }
@@ -96,6 +126,7 @@ void add_processes(HeldResources& held) {
     const auto stat = read_stat(process);
     if (!stat) return;
     const bool child = stat->parent == self;
+    if (child && is_symbolizer(*stat)) return;
     // A zombie that is not our child is for whoever adopted it to reap.
     if (!child && stat->state == 'Z') return;
     if (!child) {

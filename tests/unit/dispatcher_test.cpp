@@ -45,6 +45,17 @@ TEST_F(Dispatching, JobsWaitUntilThereIsAWorker) {
   for (const Job& job : jobs) EXPECT_TRUE(done(job));
 }
 
+TEST_F(Dispatching, AWorkerGetsNoJobBeforeItsPidIsKnown) {
+  workers[1] = std::make_unique<SteppedWorker>();
+  dispatcher.add_worker(1, workers[1]->make_process(), {});
+  const Job job = submit();
+  dispatcher.serve();
+  EXPECT_EQ(worker(1).claim(), std::nullopt);
+  dispatcher.worker_started(1, 77);
+  EXPECT_EQ(worker(1).claim(), job->first_id());
+  EXPECT_EQ(dispatcher.running_on(*job), std::vector<Pid>{77});
+}
+
 TEST_F(Dispatching, JobsBeginInTheOrderOfSubmission) {
   add_ready_worker(1);
   submit_many(50);

@@ -342,6 +342,18 @@ TEST_F(TimeLimits, ADeadWorkerWhoseEndIsNotToldKeepsItsJobNoLongerThanAgreed) {
   EXPECT_EQ(job->units_of_it[0].settled, 1);
 }
 
+TEST_F(TimeLimits, ADeadWorkerThatHadBegunNothingLosesNothing) {
+  add_ready_worker(1);
+  const Job job = submit();  // not claimed
+  worker(1).ended = true;
+  after(1s);
+  add_ready_worker(2);
+  EXPECT_EQ(begin(2), job->first_id());
+  after(1h);
+  EXPECT_FALSE(job->ready());
+  EXPECT_FALSE(die(1).expected);
+}
+
 TEST_F(TimeLimits, ADeadWorkersStatusIsToldIfItComesInTime) {
   add_ready_worker(1);
   const Job job = submit();
