@@ -4,14 +4,22 @@
 #include "posix/shared_memory.hpp"
 #include "posix/system_error.hpp"
 
+#include <cerrno>
+
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 namespace procpool::posix {
 
 UniqueFd create_shared_memory(std::size_t bytes) {
   UniqueFd fd = raise_fd(UniqueFd(::memfd_create("procpool-channel", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
   if (!fd) throw_spawn_error("cannot make shared memory (memfd_create)", last_error());
+  // Above this limit ftruncate would send the host a SIGXFSZ (setrlimit(2)).
+  rlimit sizes{};
+  if (::getrlimit(RLIMIT_FSIZE, &sizes) == 0 && sizes.rlim_cur < bytes) {
+    throw_spawn_error("cannot size shared memory (RLIMIT_FSIZE)", to_error_code(EFBIG));
+  }
   if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) {
     throw_spawn_error("cannot size shared memory (ftruncate)", last_error());
   }

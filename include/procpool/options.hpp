@@ -122,8 +122,8 @@ struct PoolOptions {
   std::optional<Duration> timeout{};
   /// The soft time limit: the task is asked to stop; see this_task.hpp. Not above `timeout`. Default: none.
   std::optional<Duration> soft_timeout{};
-  /// A job whose worker has to be killed settles at the latest after this, even if the system has not said by
-  /// then that the process is gone; as a rule a loss is told within a millisecond. Default: 10 s.
+  /// A job whose worker is dead or has to be killed settles at the latest after this, even if nobody has told
+  /// by then how the process has ended; as a rule a loss is told within a millisecond. Default: 10 s.
   std::optional<Duration> lost_worker_timeout{};
   /// How many workers may be lost and replaced within `max_restart_freq` without any job being accepted in
   /// between. Above it every open job and every later call fails with RestartFreqExceeded. Default: 100 for

@@ -9,12 +9,15 @@
 #include <chrono>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -97,6 +100,36 @@ TEST_P(PoolLimits, AReplacementThatFindsNoDescriptorsComesWhenThereAreSome) {
     tell("whole");
   });
   EXPECT_EQ(host.lines(), (std::vector<std::string>{"lost", "lost", "waits", "3", "whole"}));
+  EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST_P(PoolLimits, ALimitOnTheSizeOfFilesIsAnErrorAndNoSignal) {
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    limit(RLIMIT_FSIZE, 1 << 20);
+    tell(try_pool(options(1)));
+  });
+  EXPECT_EQ(host.line(), "SpawnError " + std::to_string(EFBIG));
+  EXPECT_EQ(host.exit_code(), 0);
+}
+
+/// In a mount namespace of its own: a /dev/shm without a free byte. False if that is not allowed.
+bool fill_dev_shm() {
+  if (::unshare(CLONE_NEWNS) != 0) return false;
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+  if (::mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=64k") != 0) return false;
+  std::ofstream file("/dev/shm/full");
+  while (file << std::string(4096, 'x') && file.flush()) {
+  }
+  return true;
+}
+
+TEST_P(PoolLimits, AFullDevShmIsNoHindrance) {
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    tell(fill_dev_shm() ? "full" : "not allowed");
+    tell(try_pool(options(2)));
+  });
+  if (host.line() != "full") GTEST_SKIP() << "needs the right to mount";
+  EXPECT_EQ(host.line(), "ok");
   EXPECT_EQ(host.exit_code(), 0);
 }
 
