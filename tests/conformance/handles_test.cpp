@@ -56,7 +56,10 @@ TEST_P(Handles, ATimeoutLongerThanTimeIsNone) {
   Pool pool = make_pool(1);
   EXPECT_EQ(pool.apply_async(tasks::add, 1, 2).get(Duration::max()), 3);
   EXPECT_TRUE(pool.apply_async(tasks::add, 1, 2).wait(Duration::max()));
-  EXPECT_THROW(pool.apply_async(tasks::add, 1, 2).get(Duration::min()), TimeoutError);
+  const tasks::Gate gate;
+  const auto waits = pool.apply_async(tasks::wait_at, gate.path(), 5);
+  EXPECT_THROW(waits.get(Duration::min()), TimeoutError);
+  gate.open();
   pool.close();
   EXPECT_TRUE(pool.join(Duration::max()));
 }
