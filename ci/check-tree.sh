@@ -53,7 +53,7 @@ sources "${code[@]}" | xargs grep -nHE 'std::(jthread|stop_token|format\(|expect
 for file in $(sources include); do
   grep -q "^ *${file#include/})\?$" include/CMakeLists.txt || echo "$file"
 done | report "header missing in include/CMakeLists.txt"
-for folder in src backends/posix; do
+for folder in src backends/posix backends/win32; do
   for file in $(sources "$folder" | grep '\.cpp$'); do
     grep -q "\b$(basename "$file")\b" "$folder/CMakeLists.txt" || echo "$file"
   done

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "ntstatus_name.hpp"
 #include "signal_name.hpp"
 
 #include <procpool/exit_status.hpp>
@@ -13,15 +14,15 @@ namespace procpool {
 
 namespace {
 
-/// Codes of 32 bits with the highest bits set are NTSTATUS values, which people know by their hexadecimal
-/// form.
+/// NTSTATUS values, which people know by their hexadecimal form and by name.
 std::string code_text(std::int64_t code) {
-  constexpr std::int64_t first_status = 0xC0000000;
-  constexpr std::int64_t last_status = 0xFFFFFFFF;
-  if (code < first_status || code > last_status) return std::to_string(code);
+  if (!detail::is_crash_code(code)) return std::to_string(code);
   std::array<char, 8> digits{};
   std::to_chars(digits.data(), digits.data() + digits.size(), code, 16);
-  return "0x" + std::string(digits.data(), digits.size());
+  std::string text = "0x" + std::string(digits.data(), digits.size());
+  const std::string_view name = detail::ntstatus_name(code);
+  if (!name.empty()) text.append(" (").append(name).append(")");
+  return text;
 }
 
 }  // namespace

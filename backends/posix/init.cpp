@@ -11,8 +11,10 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -80,6 +82,18 @@ void init(int argc, char** argv) {
     refuse(argv[1]);
   }
   init_called = true;
+}
+
+void init() {
+  std::vector<std::string> arguments = posix::process_arguments();
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  init(static_cast<int>(arguments.size()), pointers.data());
+}
+
+void init(int /*argc*/, wchar_t** /*argv*/) {
+  init();
 }
 
 namespace detail {

@@ -17,9 +17,11 @@ namespace {
 
 class KqueueTimer final : public PreciseTimer {
  public:
-  explicit KqueueTimer(posix::HostFd queue) : queue_(std::move(queue)) {}
-
-  [[nodiscard]] NativeHandle descriptor() const noexcept override { return queue_.get(); }
+  KqueueTimer(posix::HostFd queue, EventLoop& loop, std::function<void()> on_due)
+      : queue_(std::move(queue)), watch_(loop.watch(queue_.get(), [this, call = std::move(on_due)] {
+          acknowledge();
+          call();
+        })) {}
 
   void set(TimePoint due) noexcept override {
     const auto wait = std::max<Duration>(due - Clock::now(), Duration::zero());
@@ -29,24 +31,26 @@ class KqueueTimer final : public PreciseTimer {
     ::kevent(queue_.get(), &event, 1, nullptr, 0, nullptr);
   }
 
-  void acknowledge() noexcept override {
+ private:
+  void acknowledge() noexcept {
     struct kevent event;
     const timespec no_time{};
     ::kevent(queue_.get(), nullptr, 0, &event, 1, &no_time);
   }
 
- private:
   posix::HostFd queue_;
+  std::unique_ptr<EventLoop::Watch> watch_;
 };
 
 }  // namespace
 
-std::unique_ptr<PreciseTimer> make_precise_timer() noexcept {
+std::unique_ptr<PreciseTimer> make_precise_timer(EventLoop& loop, std::function<void()> on_due) noexcept {
   try {
     const posix::ForksHeld forks_held;
     auto queue = posix::raise_fd(posix::UniqueFd(::kqueue()));
     if (!queue || ::fcntl(queue.get(), F_SETFD, FD_CLOEXEC) != 0) return nullptr;
-    return std::make_unique<KqueueTimer>(posix::HostFd(std::move(queue), forks_held));
+    return std::make_unique<KqueueTimer>(posix::HostFd(std::move(queue), forks_held), loop,
+                                         std::move(on_due));
   } catch (...) {
     return nullptr;
   }

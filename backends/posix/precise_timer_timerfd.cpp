@@ -18,9 +18,11 @@ namespace {
 
 class TimerFd final : public PreciseTimer {
  public:
-  explicit TimerFd(posix::HostFd fd) : fd_(std::move(fd)) {}
-
-  [[nodiscard]] NativeHandle descriptor() const noexcept override { return fd_.get(); }
+  TimerFd(posix::HostFd fd, EventLoop& loop, std::function<void()> on_due)
+      : fd_(std::move(fd)), watch_(loop.watch(fd_.get(), [this, call = std::move(on_due)] {
+          acknowledge();
+          call();
+        })) {}
 
   void set(TimePoint due) noexcept override {
     // 0 would disarm it.
@@ -32,23 +34,24 @@ class TimerFd final : public PreciseTimer {
     ::timerfd_settime(fd_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
   }
 
-  void acknowledge() noexcept override {
+ private:
+  void acknowledge() noexcept {
     std::uint64_t times = 0;
     [[maybe_unused]] const auto count = ::read(fd_.get(), &times, sizeof times);
   }
 
- private:
   posix::HostFd fd_;
+  std::unique_ptr<EventLoop::Watch> watch_;
 };
 
 }  // namespace
 
-std::unique_ptr<PreciseTimer> make_precise_timer() noexcept {
+std::unique_ptr<PreciseTimer> make_precise_timer(EventLoop& loop, std::function<void()> on_due) noexcept {
   try {
     const posix::ForksHeld forks_held;
     auto fd = posix::raise_fd(posix::UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
     if (!fd) return nullptr;
-    return std::make_unique<TimerFd>(posix::HostFd(std::move(fd), forks_held));
+    return std::make_unique<TimerFd>(posix::HostFd(std::move(fd), forks_held), loop, std::move(on_due));
   } catch (...) {
     return nullptr;
   }

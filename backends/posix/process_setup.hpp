@@ -17,6 +17,10 @@ namespace procpool::posix {
 /// (self_program_*.cpp)
 [[nodiscard]] std::string self_program();
 
+/// What this process was started with, the program's name first. Empty if the system does not tell.
+/// (self_program_*.cpp)
+[[nodiscard]] std::vector<std::string> process_arguments();
+
 /// The environment of this process, ended by a null pointer. (self_program_*.cpp)
 [[nodiscard]] char** process_environment() noexcept;
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <vector>
 
 #include <crt_externs.h>
@@ -25,6 +26,11 @@ std::string self_program() {
   std::string found(real);
   std::free(real);
   return found;
+}
+
+std::vector<std::string> process_arguments() {
+  char** const first = *_NSGetArgv();
+  return std::vector<std::string>(first, first + *_NSGetArgc());
 }
 
 char** process_environment() noexcept {

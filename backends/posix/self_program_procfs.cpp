@@ -4,6 +4,8 @@
 #include "posix/system_error.hpp"
 
 #include <climits>
+#include <fstream>
+#include <string>
 #include <vector>
 
 #include <sys/stat.h>
@@ -26,6 +28,13 @@ std::string self_program() {
     return found;
   }
   return link;
+}
+
+std::vector<std::string> process_arguments() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> arguments;
+  for (std::string argument; std::getline(file, argument, '\0');) arguments.push_back(argument);
+  return arguments;
 }
 
 char** process_environment() noexcept {

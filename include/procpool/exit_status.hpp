@@ -12,6 +12,9 @@ namespace procpool {
 
 /// How a process ended: by an exit code, by a signal, or in a way nobody could find out. A small value type;
 /// reading the half that does not apply gives 0.
+///
+/// Windows has no signals: there a process that procpool has killed counts as ended by the signal that was
+/// asked for, SIGKILL (9) if none was; one that somebody else has killed ends with the code of their choice.
 class ExitStatus {
  public:
   /// Unknown: the process is gone, and whoever could have told its status went with it.
@@ -30,7 +33,7 @@ class ExitStatus {
   [[nodiscard]] constexpr std::int64_t code() const noexcept { return exited() ? value_ : 0; }
   [[nodiscard]] constexpr int signal() const noexcept { return signaled() ? static_cast<int>(value_) : 0; }
 
-  /// For people: "exit code 3", "signal 11 (SIGSEGV)".
+  /// For people: "exit code 3", "exit code 0xc0000005 (STATUS_ACCESS_VIOLATION)", "signal 11 (SIGSEGV)".
   [[nodiscard]] PROCPOOL_EXPORT std::string to_string() const;
 
   friend constexpr bool operator==(ExitStatus, ExitStatus) noexcept = default;

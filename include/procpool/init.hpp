@@ -16,7 +16,12 @@ namespace procpool {
 /// as a worker it does the worker's work and ends the process; what follows in `main` is never run there.
 /// Without it the backends that run the program anew throw NotInitializedError. Calling it again does
 /// nothing.
+///
+/// The other two are for Windows programs whose entry point is wmain or WinMain. There the command line of
+/// the process counts, not the arguments.
 PROCPOOL_EXPORT void init(int argc, char** argv);
+PROCPOOL_EXPORT void init(int argc, wchar_t** argv);
+PROCPOOL_EXPORT void init();
 
 namespace detail {
 

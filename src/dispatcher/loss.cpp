@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "dispatcher/loss.hpp"
 
+#include "ntstatus_name.hpp"
 #include "signal_name.hpp"
 
 #include <procpool/errors.hpp>
@@ -17,11 +18,7 @@ namespace {
 using Reason = WorkerLostError::Reason;
 
 Reason reason_of(ExitStatus status, bool memory_is_short) {
-  // On Windows a crash is an exit with an NTSTATUS of severity "error".
-  constexpr std::int64_t ntstatus_error = 0xC0000000;
-  if (status.exited()) {
-    return (status.code() & 0xFFFFFFFF) >= ntstatus_error ? Reason::crashed : Reason::exited;
-  }
+  if (status.exited()) return is_crash_code(status.code()) ? Reason::crashed : Reason::exited;
   if (!status.signaled()) return Reason::unknown;
   if (memory_is_short && signal_name(status.signal()) == "SIGKILL") return Reason::suspected_out_of_memory;
   constexpr std::array<std::string_view, 7> own_making = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE",

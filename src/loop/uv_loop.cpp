@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "loop/uv_loop.hpp"
 
+#include "loop/uv_error.hpp"
+
 #include <procpool/errors.hpp>
 
 #include <algorithm>
@@ -16,9 +18,7 @@ namespace procpool::detail {
 namespace {
 
 void check(int status, const char* what) {
-  if (status < 0) {
-    throw SpawnError(std::string("procpool: ") + what, std::error_code(-status, std::generic_category()));
-  }
+  if (status < 0) throw SpawnError(std::string("procpool: ") + what, uv_error(status));
 }
 
 /// libuv before 1.51 keeps the descriptor that it polls with when uv_loop_init fails (its pull request 4757).
@@ -97,13 +97,8 @@ UvLoop::UvLoop() {
   limit_.data = this;
 
   try {
-    precise_ = make_precise_timer();
-    if (precise_) {
-      precise_watch_ = watch(precise_->descriptor(), [this] {
-        precise_->acknowledge();
-        serve_timer();
-      });
-    }
+    signal_ = make_loop_signal();
+    precise_ = make_precise_timer(*this, [this] { serve_timer(); });
   } catch (...) {
     close_all();
     throw;
@@ -115,7 +110,7 @@ UvLoop::~UvLoop() {
 }
 
 void UvLoop::close_all() noexcept {
-  precise_watch_.reset();
+  precise_.reset();
   while (watches_ != nullptr) watches_->close();
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
@@ -157,6 +152,7 @@ void UvLoop::post(std::function<void()> action) {
     posted_.push_back(std::move(action));
   }
   uv_async_send(&wake_);
+  if (signal_) signal_->set();
 }
 
 void UvLoop::serve_posted() {
@@ -203,9 +199,12 @@ void UvLoop::run() {
 void UvLoop::stop() noexcept {
   stop_.store(true, std::memory_order_release);
   uv_async_send(&wake_);
+  if (signal_) signal_->set();
 }
 
 void UvLoop::run_once(std::optional<Duration> timeout) {
+  // Before it looks: what is posted meanwhile signals again.
+  if (signal_) signal_->clear();
   if (!timeout || *timeout <= Duration::zero()) {
     uv_run(&loop_, UV_RUN_NOWAIT);
     return;
@@ -218,7 +217,7 @@ void UvLoop::run_once(std::optional<Duration> timeout) {
 }
 
 NativeHandle UvLoop::poll_handle() const noexcept {
-  return uv_backend_fd(&loop_);
+  return signal_ ? signal_->handle() : static_cast<NativeHandle>(uv_backend_fd(&loop_));
 }
 
 std::optional<Duration> UvLoop::next_timeout() const noexcept {

@@ -3,6 +3,7 @@
 /// UvLoop: the EventLoop that serves a pool, over libuv.
 #pragma once
 
+#include "loop/loop_signal.hpp"
 #include "loop/precise_timer.hpp"
 
 #include <procpool/process_backend.hpp>
@@ -57,8 +58,8 @@ class UvLoop final : public EventLoop {
 
   /// For a host that drives the loop itself: wait until poll_handle() is readable or next_timeout() has
   /// passed, then call run_once(). libuv tells the kernel of a new watch only when it is served: call
-  /// run_once() after anything that may have made one, and before waiting. -1 where the system has no such
-  /// descriptor.
+  /// run_once() after anything that may have made one, and before waiting. A descriptor, or the HANDLE of an
+  /// event, which does not tell of watch().
   [[nodiscard]] NativeHandle poll_handle() const noexcept;
   /// How long the host may wait; nullopt: for ever.
   [[nodiscard]] std::optional<Duration> next_timeout() const noexcept;
@@ -78,8 +79,8 @@ class UvLoop final : public EventLoop {
   uv_timer_t timer_{};  ///< wakes for set_timer() where there is no PreciseTimer
   uv_timer_t limit_{};  ///< bounds the wait of run_once()
 
+  std::unique_ptr<LoopSignal> signal_;     ///< null where libuv has a descriptor to wait for
   std::unique_ptr<PreciseTimer> precise_;  ///< null where the system has none
-  std::unique_ptr<Watch> precise_watch_;
   std::function<void()> on_timer_;
   std::optional<TimePoint> due_;    ///< when the timer shall fire
   std::optional<TimePoint> armed_;  ///< when the system will wake us; never later than due_

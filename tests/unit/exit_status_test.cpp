@@ -20,7 +20,11 @@ TEST(ExitStatus, SaysHowAProcessEnded) {
 }
 
 TEST(ExitStatus, WritesTheStatusOfAWindowsCrashAsPeopleKnowIt) {
-  EXPECT_EQ(ExitStatus::from_code(0xC0000005).to_string(), "exit code 0xc0000005");
+  EXPECT_EQ(ExitStatus::from_code(0xC0000005).to_string(), "exit code 0xc0000005 (STATUS_ACCESS_VIOLATION)");
+  EXPECT_EQ(ExitStatus::from_code(0x40000015).to_string(), "exit code 0x40000015 (STATUS_FATAL_APP_EXIT)");
+  EXPECT_EQ(ExitStatus::from_code(0xE06D7363).to_string(), "exit code 0xe06d7363")
+      << "of a compiler's runtime";
+  EXPECT_EQ(ExitStatus::from_code(0xFFFFFFFF).to_string(), "exit code 4294967295") << "exit(-1)";
 }
 
 TEST(ExitStatus, GivesNothingForTheHalfThatDoesNotApply) {

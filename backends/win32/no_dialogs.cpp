@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#include "win32/process_setup.hpp"
+
+#include <csignal>
+
+#include <windows.h>
+
+namespace procpool::win32 {
+
+namespace {
+
+/// The C library's own end of abort() is a message, on some versions in a window, and the exit code 3.
+void end_by_abort(int /*signum*/) {
+  ::TerminateProcess(::GetCurrentProcess(), abort_status);
+}
+
+}  // namespace
+
+void avoid_dialogs() noexcept {
+  ::SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+  std::signal(SIGABRT, &end_by_abort);
+}
+
+}  // namespace procpool::win32

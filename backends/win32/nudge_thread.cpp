@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "win32/nudge_thread.hpp"
+
+#include "win32/start_record.hpp"
+#include "win32/unique_handle.hpp"
+#include "worker/nudge.hpp"
+#include "worker/task_context.hpp"
+
+#include <atomic>
+#include <memory>
+#include <new>
+
+namespace procpool::win32 {
+
+namespace {
+
+struct Nudged {
+  HANDLE nudge;
+  HANDLE host;
+  UniqueHandle main_thread;
+  detail::TaskContext** task;  ///< the main thread's
+};
+
+/// An interruption is on its way, and the main thread has not waited alertably since: another would only pile
+/// up behind it.
+std::atomic<bool> call_queued{false};
+
+/// Tasks run on the main thread, so it may be anywhere when it is stopped, with any lock taken: what is
+/// called meanwhile allocates nothing and takes no lock.
+void call_handler(const Nudged& nudged) noexcept {
+  if (::SuspendThread(nudged.main_thread.get()) == static_cast<DWORD>(-1)) return;
+  // SuspendThread only asks; this waits until it is so.
+  CONTEXT context{};
+  context.ContextFlags = CONTEXT_CONTROL;
+  if (::GetThreadContext(nudged.main_thread.get(), &context) != 0) {
+    detail::current_task() = *nudged.task;
+    detail::on_nudge();
+    detail::current_task() = nullptr;
+  }
+  ::ResumeThread(nudged.main_thread.get());
+}
+
+void interrupt(const Nudged& nudged) noexcept {
+  const PAPCFUNC wake = [](ULONG_PTR) { call_queued.store(false, std::memory_order_seq_cst); };
+  if (!call_queued.exchange(true, std::memory_order_seq_cst) &&
+      ::QueueUserAPC(wake, nudged.main_thread.get(), 0) == 0) {
+    call_queued.store(false, std::memory_order_seq_cst);
+  }
+  ::CancelSynchronousIo(nudged.main_thread.get());
+}
+
+DWORD WINAPI serve(void* parameter) {
+  const std::unique_ptr<Nudged> nudged(static_cast<Nudged*>(parameter));
+  detail::current_task() =
+      nullptr;  // its first use in a thread may allocate: not while the other is suspended
+  const HANDLE objects[] = {nudged->nudge, nudged->host};
+  for (;;) {
+    if (::WaitForMultipleObjects(2, objects, FALSE, INFINITE) != WAIT_OBJECT_0) break;
+    call_handler(*nudged);
+    interrupt(*nudged);
+  }
+  // The host is dead. Its jobs go with it; this is for a worker whose job somebody else holds.
+  ::TerminateProcess(::GetCurrentProcess(), setup_failed);
+  return 0;
+}
+
+}  // namespace
+
+bool start_nudge_thread(HANDLE nudge, HANDLE host_process) noexcept {
+  HANDLE main_thread = nullptr;
+  if (::DuplicateHandle(::GetCurrentProcess(), ::GetCurrentThread(), ::GetCurrentProcess(), &main_thread, 0,
+                        FALSE, DUPLICATE_SAME_ACCESS) == 0) {
+    return false;
+  }
+  std::unique_ptr<Nudged> nudged(
+      new (std::nothrow) Nudged{nudge, host_process, UniqueHandle(main_thread), &detail::current_task()});
+  if (!nudged) return false;
+  constexpr SIZE_T small_stack = 256 << 10;
+  const UniqueHandle thread(
+      ::CreateThread(nullptr, small_stack, &serve, nudged.get(), STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr));
+  if (!thread) return false;
+  static_cast<void>(nudged.release());  // the thread's
+  return true;
+}
+
+}  // namespace procpool::win32
