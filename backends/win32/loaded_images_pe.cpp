@@ -2,6 +2,7 @@
 // Loaded images by the format of Microsoft's "PE Format": programs and DLLs are mapped with their headers.
 #include "tasks/loaded_images.hpp"
 #include "win32/text.hpp"
+#include "win32/unique_handle.hpp"  // <windows.h>, which has to come before <psapi.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +12,6 @@
 #include <vector>
 
 #include <psapi.h>
-#include <windows.h>
 
 namespace procpool::detail {
 

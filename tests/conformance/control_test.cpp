@@ -201,8 +201,8 @@ TEST_P(Control, ADiscardedJobGivesNothingAndDisturbsNobody) {
 TEST_P(Control, TerminateJobStopsTheJobOfThatWorker) {
   BusyPool busy(options(2));
   const Pid worker = busy.running.worker_pids().at(0);
-  busy.pool.terminate_job(worker, SIGUSR1);
-  EXPECT_EQ(thrown_by<Terminated>([&] { busy.running.get(patience); }).signal(), SIGUSR1);
+  busy.pool.terminate_job(worker, SIGABRT);
+  EXPECT_EQ(thrown_by<Terminated>([&] { busy.running.get(patience); }).signal(), SIGABRT);
   EXPECT_TRUE(is_whole(busy.pool, 2));
 }
 

@@ -4,8 +4,6 @@
 #include <thread>
 #include <vector>
 
-#include <signal.h>
-
 namespace procpool::testing {
 
 PoolOptions PoolTest::options(std::size_t processes) {
@@ -26,15 +24,15 @@ PoolOptions PoolTest::options(std::size_t processes) {
 
 void PoolTest::kill_from_outside(Pid worker, int signum) const {
   if (in_memory()) {
-    in_memory_->end_from_outside(in_memory::worker_of(worker), ExitStatus::from_signal(signum));
+    in_memory_->end_from_outside(in_memory::worker_of(worker), status_of_kill(signum));
   } else {
-    ASSERT_EQ(::kill(worker, signum), 0);
+    ASSERT_TRUE(end_process(worker, signum));
   }
 }
 
 bool PoolTest::try_to_kill(Pid worker) const {
-  if (!in_memory()) return ::kill(worker, SIGKILL) == 0;
-  in_memory_->end_from_outside(in_memory::worker_of(worker), ExitStatus::from_signal(SIGKILL));
+  if (!in_memory()) return end_process(worker, sigkill);
+  in_memory_->end_from_outside(in_memory::worker_of(worker), status_of_kill(sigkill));
   return true;
 }
 
@@ -62,6 +60,12 @@ bool is_whole(Pool& pool, std::size_t count) {
     if (waiting[i].get(patience) != static_cast<int>(i)) return false;
   }
   return all_run;
+}
+
+std::vector<std::string> all_backends() {
+  std::vector<std::string> names = process_backends();
+  names.emplace_back("in_memory");
+  return names;
 }
 
 std::string backend_name(const ::testing::TestParamInfo<std::string>& info) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "helpers/in_memory_backend.hpp"
+#include "helpers/platform.hpp"
 #include "helpers/tasks.hpp"
 
 #include <procpool/procpool.hpp>
@@ -18,6 +19,7 @@
 #include <string>
 #include <typeinfo>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -35,7 +37,7 @@ class PoolTest : public ::testing::TestWithParam<std::string> {
 
   [[nodiscard]] static bool in_memory() { return GetParam() == "in_memory"; }
   /// Ends a worker of the pool that was made last, as somebody outside would.
-  void kill_from_outside(Pid worker, int signum = SIGKILL) const;
+  void kill_from_outside(Pid worker, int signum = sigkill) const;
   /// The same with SIGKILL; false if there is no such worker any more.
   bool try_to_kill(Pid worker) const;
 
@@ -64,11 +66,13 @@ E thrown_by(F&& f) {
 /// The pool has `count` workers again, each of which runs a task.
 [[nodiscard]] bool is_whole(Pool& pool, std::size_t count);
 
+/// process_backends(), and "in_memory".
+[[nodiscard]] std::vector<std::string> all_backends();
 std::string backend_name(const ::testing::TestParamInfo<std::string>& info);
 
 }  // namespace procpool::testing
 
 /// Instantiates a suite over all backends.
-#define PROCPOOL_ON_ALL_BACKENDS(suite)                                                                \
-  INSTANTIATE_TEST_SUITE_P(Pool, suite, ::testing::Values("fork", "forkserver", "spawn", "in_memory"), \
+#define PROCPOOL_ON_ALL_BACKENDS(suite)                                                          \
+  INSTANTIATE_TEST_SUITE_P(Pool, suite, ::testing::ValuesIn(::procpool::testing::all_backends()), \
                            ::procpool::testing::backend_name)

@@ -88,7 +88,7 @@ TEST_P(Stress, JobsOfEightThreadsSurviveRandomKillsAndNoneRunsTwice) {
             const bool right = handles[i].get(patience) == static_cast<int>(job) && counts.runs(job) == 1;
             ++(right ? done : wrong);
           } catch (const WorkerLostError& error) {
-            const bool killed = error.exit_status() == ExitStatus::from_signal(SIGKILL);
+            const bool killed = error.exit_status() == status_of_kill(sigkill);
             ++(killed && counts.runs(job) <= 1 ? lost : wrong);
           }
         }

@@ -12,7 +12,7 @@ namespace procpool::testing {
 namespace {
 
 class Surroundings : public PoolTest {};
-INSTANTIATE_TEST_SUITE_P(Pool, Surroundings, ::testing::Values("fork", "forkserver", "spawn"), backend_name);
+INSTANTIATE_TEST_SUITE_P(Pool, Surroundings, ::testing::ValuesIn(process_backends()), backend_name);
 
 std::string variable(std::string name) {
   const char* value = std::getenv(name.c_str());
@@ -60,7 +60,7 @@ TEST_P(Surroundings, ADirectoryThatIsNotThereIsAnErrorOfTheConstructor) {
 
 TEST_P(Surroundings, AWorkerProgramKnowsTasksByName) {
   PoolOptions surrounded = options(1);
-  surrounded.worker_program = std::filesystem::read_symlink("/proc/self/exe").string();
+  surrounded.worker_program = own_program();
   if (GetParam() == "fork") {
     const auto error = thrown_by<std::invalid_argument>([&] { Pool never(surrounded); });
     EXPECT_NE(std::string(error.what()).find("worker_program"), std::string::npos) << error.what();

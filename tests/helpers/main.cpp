@@ -2,6 +2,7 @@
 // The main of every test program: procpool's entry for workers first, then GoogleTest with the leak check.
 #include "helpers/held_resources.hpp"
 #include "helpers/leak_check.hpp"
+#include "helpers/platform.hpp"
 
 #include <procpool/init.hpp>
 
@@ -24,6 +25,7 @@ void open_what_is_kept() {
 
 int main(int argc, char** argv) {
   procpool::init(argc, argv);
+  procpool::testing::play_grandchild(argc, argv);
   procpool::testing::mark_descendants(argv);
   ::testing::InitGoogleTest(&argc, argv);
   open_what_is_kept();

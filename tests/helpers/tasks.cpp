@@ -2,6 +2,7 @@
 #include "helpers/tasks.hpp"
 
 #include "helpers/in_memory_backend.hpp"
+#include "helpers/platform.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -72,7 +73,7 @@ int die_by_signal(int signum) {
 }
 
 int segfault() {
-  if (in_memory::inside_worker()) in_memory::die(ExitStatus::from_signal(SIGSEGV));
+  if (in_memory::inside_worker()) in_memory::die(status_of_segfault());
   volatile int* volatile nowhere = nullptr;
   *nowhere = 1;
   return 0;

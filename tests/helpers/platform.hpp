@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// How the systems that the tests run on differ. Each function is in platform_*.cpp.
+#pragma once
+
+#include <procpool/errors.hpp>
+#include <procpool/exit_status.hpp>
+#include <procpool/types.hpp>
+
+#include <string>
+#include <vector>
+
+namespace procpool::testing {
+
+/// Of POSIX; Windows does not name it.
+inline constexpr int sigkill = 9;
+
+/// The names of the backends that start processes: "fork", "forkserver", "spawn".
+[[nodiscard]] std::vector<std::string> process_backends();
+
+/// Why tests of signals cannot run; empty where processes are ended by signals.
+[[nodiscard]] std::string no_signals();
+
+/// Ends a process as somebody outside of procpool would: by a signal, or where there are none as the system's
+/// task manager does. False if there is no such process.
+bool end_process(Pid pid, int signum);
+/// What a worker's end by end_process() looks like, and its reason.
+[[nodiscard]] ExitStatus status_of_kill(int signum);
+[[nodiscard]] WorkerLostError::Reason reason_of_kill();
+
+/// What a worker ends with that writes through a null pointer, and how that is told.
+[[nodiscard]] ExitStatus status_of_segfault();
+[[nodiscard]] std::string name_of_segfault();
+
+/// The path of the program that this process runs.
+[[nodiscard]] std::string own_program();
+
+/// In main, after procpool::init: does not return in a process that tasks::spawn_grandchild() has started by
+/// running this program anew.
+void play_grandchild(int argc, char** argv);
+
+}  // namespace procpool::testing

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "helpers/platform.hpp"
+
+#include <csignal>
+#include <filesystem>
+
+#include <signal.h>
+
+namespace procpool::testing {
+
+std::vector<std::string> process_backends() {
+  return {"fork", "forkserver", "spawn"};
+}
+
+std::string no_signals() {
+  return {};
+}
+
+bool end_process(Pid pid, int signum) {
+  return ::kill(pid, signum) == 0;
+}
+
+ExitStatus status_of_kill(int signum) {
+  return ExitStatus::from_signal(signum);
+}
+
+WorkerLostError::Reason reason_of_kill() {
+  return WorkerLostError::Reason::killed;
+}
+
+ExitStatus status_of_segfault() {
+  return ExitStatus::from_signal(SIGSEGV);
+}
+
+std::string name_of_segfault() {
+  return "SIGSEGV";
+}
+
+std::string own_program() {
+  return std::filesystem::read_symlink("/proc/self/exe").string();
+}
+
+// A grandchild is a fork of its worker.
+void play_grandchild(int /*argc*/, char** /*argv*/) {}
+
+}  // namespace procpool::testing

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "helpers/in_memory_backend.hpp"
+#include "helpers/platform.hpp"
+#include "helpers/tasks.hpp"
+#include "helpers/win32_process.hpp"
+
+#include <random>
+#include <span>
+#include <string>
+#include <system_error>
+
+namespace procpool::testing::tasks {
+namespace {
+
+void fill_with_noise(std::span<std::byte> memory, std::minstd_rand& random) {
+  for (std::byte& byte : memory) byte = static_cast<std::byte>(random() >> 8U);
+}
+
+/// The channel is the one large mapping that a worker may write to.
+template <class Visit>
+void for_each_writable_shared_mapping(Visit visit) {
+  constexpr SIZE_T large = SIZE_T{1} << 20U;
+  MEMORY_BASIC_INFORMATION region{};
+  for (const char* at = nullptr; ::VirtualQuery(at, &region, sizeof region) == sizeof region;
+       at = static_cast<const char*>(region.BaseAddress) + region.RegionSize) {
+    if (region.Type != MEM_MAPPED || region.State != MEM_COMMIT || region.Protect != PAGE_READWRITE) continue;
+    if (region.RegionSize >= large)
+      visit(std::span(static_cast<std::byte*>(region.BaseAddress), region.RegionSize));
+  }
+}
+
+}  // namespace
+
+Pid worker_pid() {
+  return inside_real_process() ? static_cast<Pid>(::GetCurrentProcessId()) : in_memory::this_worker_pid();
+}
+
+int spin_with_signals_blocked() {
+  if (in_memory::inside_worker()) in_memory::hang();
+  for (volatile unsigned long count = 0;;) count = count + 1;
+}
+
+int scribble_and_hang(std::uint32_t seed) {
+  std::minstd_rand random(seed);
+  if (in_memory::inside_worker()) {
+    fill_with_noise(in_memory::this_worker_memory(), random);
+  } else {
+    for_each_writable_shared_mapping([&](std::span<std::byte> memory) { fill_with_noise(memory, random); });
+  }
+  return hang();
+}
+
+Pid spawn_grandchild() {
+  const std::string program = own_program();
+  std::string line = "\"" + program + "\" " + grandchild_argument;
+  STARTUPINFOA startup{};
+  startup.cb = sizeof startup;
+  PROCESS_INFORMATION info{};
+  if (::CreateProcessA(program.c_str(), line.data(), nullptr, nullptr, FALSE, 0, nullptr, nullptr, &startup,
+                       &info) == 0) {
+    throw std::system_error(static_cast<int>(::GetLastError()), std::system_category(), "CreateProcess");
+  }
+  const Handle process(info.hProcess);
+  const Handle thread(info.hThread);
+  return static_cast<Pid>(info.dwProcessId);
+}
+
+bool is_gone(Pid pid) {
+  const Handle process(::OpenProcess(SYNCHRONIZE, FALSE, static_cast<DWORD>(pid)));
+  return !process || ::WaitForSingleObject(process.get(), 0) == WAIT_OBJECT_0;
+}
+
+}  // namespace procpool::testing::tasks
