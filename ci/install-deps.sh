@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs the Debian packages that are missing, and only those. With everything there it takes a moment.
 #
-#   ci/install-deps.sh GROUP...      groups: build (default), test, clang, format
+#   ci/install-deps.sh GROUP...      groups: build (default), test, clang, format, windows
 set -euo pipefail
 
 packages=()
@@ -12,6 +12,7 @@ for group in "${@:-build}"; do
     test) packages+=(libgtest-dev) ;;
     clang) packages+=(clang-19 libclang-rt-19-dev) ;;
     format) packages+=(clang-format-14) ;;
+    windows) packages+=(g++-mingw-w64-x86-64-posix wine64 wine googletest dpkg-dev) ;;
     *) echo "install-deps: no such group: $group" >&2; exit 2 ;;
   esac
 done

@@ -10,6 +10,11 @@ preset=${1:?"usage: ci/run-leg.sh PRESET [argument of ctest]..."}
 shift
 groups=(build test)
 case $preset in linux-clang | asan | tsan) groups+=(clang) ;; esac
+# What a leg needs beyond that: a file of its own may add to groups and define these.
+leg_prepare() { :; }
+leg_begin_tests() { :; }
+leg_end_tests() { :; }
+[[ ! -e ci/legs/$preset.sh ]] || source "ci/legs/$preset.sh"
 ci/install-deps.sh "${groups[@]}"
 
 build=build/$preset
@@ -24,9 +29,12 @@ say() {
   echo "leg $preset: $1 ($SECONDS s)" | tee "$build/leg-summary"
 }
 rm -f "$results"
+leg_prepare || { say "FAILED to prepare"; exit 1; }
 cmake --preset "$preset" || { say "FAILED to configure"; exit 1; }
 cmake --build --preset "$preset" || { say "FAILED to build"; exit 1; }
 
+leg_begin_tests || { say "FAILED to prepare its tests"; exit 1; }
+trap leg_end_tests EXIT
 status=0
 timeout --foreground 25m ctest --preset "$preset" --output-junit "$results" "$@" || status=$?
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# Runs PROGRAM with ARGUMENTS; it must exit with 0. The lines of the file EXPECT are regular expressions: the
+# Runs PROGRAM, by EMULATOR if one is given, with ARGUMENTS; it must exit with 0. The lines of the file EXPECT are regular expressions: the
 # lines that the program prints to stdout must match them, one by one, and there must be as many.
 execute_process(
-  COMMAND ${PROGRAM} ${ARGUMENTS}
+  COMMAND ${EMULATOR} ${PROGRAM} ${ARGUMENTS}
   RESULT_VARIABLE result
   OUTPUT_VARIABLE output
   ERROR_VARIABLE errors)
@@ -10,6 +10,7 @@ if(NOT result EQUAL 0)
   message(FATAL_ERROR "ended with ${result}\n${output}\n${errors}")
 endif()
 
+string(REPLACE "\r\n" "\n" output "${output}")  # of Windows programs
 file(READ ${EXPECT} expected)
 if(SANITIZED)
   # The allocator of a sanitizer ends the process when the kernel gives it no more memory, where new would throw.

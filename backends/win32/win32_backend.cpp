@@ -37,6 +37,7 @@ class Win32Worker final : public WorkerProcess {
   void signal(int signum) noexcept override { handle_->kill(signum); }
   void nudge() noexcept override { handle_->nudge(); }
   [[nodiscard]] std::optional<MemorySize> footprint() noexcept override { return handle_->footprint(); }
+  [[nodiscard]] bool ended() noexcept override { return handle_->ended(); }
   [[nodiscard]] NativeHandle sentinel() noexcept override { return handle_->sentinel(); }
 
  private:

@@ -102,6 +102,11 @@ std::optional<MemorySize> WorkerHandle::footprint() noexcept {
   return read_footprint(process_.get());
 }
 
+bool WorkerHandle::ended() noexcept {
+  const std::lock_guard lock(mutex_);
+  return ended_ || (process_ && ::WaitForSingleObject(process_.get(), 0) == WAIT_OBJECT_0);
+}
+
 NativeHandle WorkerHandle::sentinel() noexcept {
   const std::lock_guard lock(mutex_);
   return process_ ? reinterpret_cast<NativeHandle>(process_.get()) : -1;

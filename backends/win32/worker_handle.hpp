@@ -47,6 +47,7 @@ class WorkerHandle {
   /// tell, if that is what ends it.
   void kill(int signum) noexcept;
   [[nodiscard]] std::optional<MemorySize> footprint() noexcept;
+  [[nodiscard]] bool ended() noexcept;
   /// -1 before the process is there.
   [[nodiscard]] NativeHandle sentinel() noexcept;
 

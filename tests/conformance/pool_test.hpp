@@ -73,6 +73,6 @@ std::string backend_name(const ::testing::TestParamInfo<std::string>& info);
 }  // namespace procpool::testing
 
 /// Instantiates a suite over all backends.
-#define PROCPOOL_ON_ALL_BACKENDS(suite)                                                          \
+#define PROCPOOL_ON_ALL_BACKENDS(suite)                                                           \
   INSTANTIATE_TEST_SUITE_P(Pool, suite, ::testing::ValuesIn(::procpool::testing::all_backends()), \
                            ::procpool::testing::backend_name)

@@ -45,7 +45,8 @@ void add_mappings(HeldResources& held) {
        at = static_cast<const char*>(region.BaseAddress) + region.RegionSize) {
     if (region.Type != MEM_MAPPED || region.Protect != PAGE_READWRITE || region.RegionSize < large) continue;
     const std::string number = std::to_string(reinterpret_cast<std::uintptr_t>(region.BaseAddress));
-    held["mapping " + number] = "mapping at " + number + " of " + std::to_string(region.RegionSize) + " bytes";
+    held["mapping " + number] =
+        "mapping at " + number + " of " + std::to_string(region.RegionSize) + " bytes";
   }
 }
 

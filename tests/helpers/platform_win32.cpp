@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "helpers/platform.hpp"
-
 #include "helpers/win32_process.hpp"
 
 #include <cstring>

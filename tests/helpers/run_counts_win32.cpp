@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "helpers/run_counts.hpp"
-
 #include "helpers/win32_process.hpp"
 
 #include <filesystem>
@@ -17,8 +16,8 @@ namespace {
 /// `bytes` 0: as long as the file is.
 std::uint32_t* map_file(const std::string& path, DWORD disposition, std::size_t bytes) {
   const Handle file(::CreateFileA(path.c_str(), GENERIC_READ | GENERIC_WRITE,
-                                  FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, disposition,
-                                  FILE_ATTRIBUTE_NORMAL, nullptr));
+                                  FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                                  disposition, FILE_ATTRIBUTE_NORMAL, nullptr));
   if (!file) fail("CreateFile");
   const Handle mapping(
       ::CreateFileMappingW(file.get(), nullptr, PAGE_READWRITE, 0, static_cast<DWORD>(bytes), nullptr));

@@ -105,11 +105,6 @@ void flood_stdout(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) std::putchar(i % 64 == 63 ? '\n' : 'x');
 }
 
-void append_line(std::string file, std::string line) {
-  line += '\n';
-  std::ofstream(file, std::ios::app).write(line.data(), static_cast<std::streamsize>(line.size()));
-}
-
 Gate::Gate() {
   std::random_device random;
   folder_ = fs::temp_directory_path() /

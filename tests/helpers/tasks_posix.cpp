@@ -59,6 +59,11 @@ int scribble_and_hang(std::uint32_t seed) {
   return hang();
 }
 
+void append_line(std::string file, std::string line) {
+  line += '\n';
+  std::ofstream(file, std::ios::app).write(line.data(), static_cast<std::streamsize>(line.size()));
+}
+
 Pid spawn_grandchild() {
   const pid_t pid = fork();
   if (pid < 0) throw std::system_error(errno, std::generic_category(), "fork");

@@ -4,6 +4,7 @@
 #include "helpers/tasks.hpp"
 #include "helpers/win32_process.hpp"
 
+#include <fstream>
 #include <random>
 #include <span>
 #include <string>
@@ -48,6 +49,14 @@ int scribble_and_hang(std::uint32_t seed) {
     for_each_writable_shared_mapping([&](std::span<std::byte> memory) { fill_with_noise(memory, random); });
   }
   return hang();
+}
+
+// The C library looks for the end of the file first and writes then: processes would write over each other.
+void append_line(std::string file, std::string line) {
+  const Handle turn(::CreateMutexW(nullptr, FALSE, L"procpool-test-append"));
+  ::WaitForSingleObject(turn.get(), INFINITE);
+  std::ofstream(file, std::ios::app | std::ios::binary) << line << '\n' << std::flush;
+  ::ReleaseMutex(turn.get());
 }
 
 Pid spawn_grandchild() {

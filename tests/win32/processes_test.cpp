@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// What is left of workers, pools and hosts when they end: nothing.
+#include "helpers/platform.hpp"
+#include "helpers/tasks.hpp"
+#include "win32/child_program.hpp"
+
+#include <procpool/procpool.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace procpool::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::seconds patience{30};
+
+Pid start_one_and_crash(std::string file) {
+  tasks::append_line(file, std::to_string(tasks::spawn_grandchild()));
+  tasks::segfault();
+  return 0;
+}
+int abort_in_a_task() {
+  std::abort();
+}
+
+DWORD open_handles() {
+  DWORD count = 0;
+  ::GetProcessHandleCount(::GetCurrentProcess(), &count);
+  return count;
+}
+
+TEST(WindowsProcesses, WhatAWorkerHasStartedIsGoneWhenItIsKilled) {
+  Pool pool(1);
+  const Pid started = pool.apply(tasks::spawn_grandchild);
+  EXPECT_FALSE(tasks::is_gone(started)) << "it outlives its task";
+  const auto hangs = pool.apply_async(tasks::hang, std::tuple{}, {.timeout = 50ms});
+  EXPECT_THROW(hangs.get(patience), TimeLimitExceeded);
+  EXPECT_TRUE(tasks::is_gone(started)) << "when the error is told, not some time later";
+}
+
+TEST(WindowsProcesses, WhatAWorkerHasStartedIsGoneWhenItCrashes) {
+  const tasks::Gate folder;
+  const std::string file = folder.path() + "/started";
+  Pool pool(1);
+  EXPECT_THROW(pool.apply(start_one_and_crash, file), WorkerLostError);
+  std::ifstream lines(file);
+  Pid started = 0;
+  ASSERT_TRUE(lines >> started);
+  EXPECT_TRUE(tasks::is_gone(started));
+}
+
+TEST(WindowsProcesses, WhatAWorkerHasStartedIsGoneWithThePool) {
+  Pid started = 0;
+  {
+    Pool pool(2);
+    started = pool.apply(tasks::spawn_grandchild);
+  }
+  EXPECT_TRUE(tasks::goes_away(started));
+}
+
+TEST(WindowsProcesses, AHostThatIsKilledLeavesNothing) {
+  ChildProgram host(beside("procpool_host_program.exe"));
+  std::vector<Pid> started;
+  std::string line;
+  for (line = host.line(); !line.empty() && line != "ready"; line = host.line())
+    started.push_back(std::stoi(line));
+  ASSERT_EQ(line, "ready");
+  ASSERT_EQ(started.size(), 4U);
+  for (const Pid pid : started) EXPECT_FALSE(tasks::is_gone(pid)) << pid;
+  host.kill();
+  for (const Pid pid : started) EXPECT_TRUE(tasks::goes_away(pid)) << pid;
+}
+
+TEST(WindowsProcesses, AThousandPoolsLeaveNoHandle) {
+  // Made by few at first: the system's thread pool and the C library keep some handles from their first use.
+  const auto make = [](int count) {
+    for (int i = 0; i < count; ++i) {
+      Pool pool(1);
+      ASSERT_EQ(pool.apply(tasks::add, i, 1), i + 1);
+    }
+  };
+  make(20);
+  const DWORD before = open_handles();
+  make(1000);
+  // The threads of the system's pool come and go, each with a handle or two.
+  EXPECT_LE(open_handles(), before + 16);
+}
+
+TEST(WindowsProcesses, WorkersThatCrashLeaveNoHandle) {
+  Pool pool(2);
+  const auto crash = [&](int count) {
+    for (int i = 0; i < count; ++i) EXPECT_THROW(pool.apply(tasks::segfault), WorkerLostError);
+  };
+  crash(20);
+  const DWORD before = open_handles();
+  crash(200);
+  EXPECT_LE(open_handles(), before + 16);
+}
+
+TEST(WindowsProcesses, MoreWorkersThanAWaitCanNameAreAllHeard) {
+  constexpr std::size_t count = 80;  // WaitForMultipleObjects takes 64
+  Pool pool(count);
+  const tasks::Gate gate;
+  std::vector<ApplyResult<int>> waiting;
+  for (std::size_t i = 0; i < count; ++i) {
+    waiting.push_back(pool.apply_async(tasks::wait_at, gate.path(), static_cast<int>(i)));
+  }
+  EXPECT_TRUE(gate.reached(count));
+  gate.open();
+  for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(waiting[i].get(patience), static_cast<int>(i));
+}
+
+TEST(WindowsProcesses, AbortIsToldAsACrash) {
+  Pool pool(1);
+  try {
+    pool.apply(abort_in_a_task);
+    FAIL() << "nothing was thrown";
+  } catch (const WorkerLostError& error) {
+    EXPECT_EQ(error.reason(), WorkerLostError::Reason::crashed);
+    EXPECT_NE(std::string(error.what()).find("STATUS_FATAL_APP_EXIT"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace procpool::testing
