@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Loaded images by dl_iterate_phdr(3), which static programs have too. Sibling: loaded_images_macho.cpp.
+#include "posix/elf_build_id.hpp"
 #include "tasks/loaded_images.hpp"
 
 #include <array>
@@ -23,7 +24,6 @@ namespace procpool::detail {
 namespace {
 
 using Header = ElfW(Phdr);
-using Note = ElfW(Nhdr);
 
 /// What dl_iterate_phdr tells of one image.
 struct Mapped {
@@ -81,25 +81,6 @@ std::string hex(std::span<const std::byte> bytes) {
   return text;
 }
 
-/// The description of NT_GNU_BUILD_ID in one note segment; empty if it is not there.
-std::span<const std::byte> build_id_note(const std::byte* notes, std::size_t size, std::size_t alignment) {
-  const auto padded = [&](std::size_t length) { return (length + alignment - 1) / alignment * alignment; };
-  std::size_t at = 0;
-  while (size - at >= sizeof(Note)) {
-    Note note;
-    std::memcpy(&note, notes + at, sizeof note);
-    const std::size_t name_at = at + sizeof note;
-    const std::size_t description_at = name_at + padded(note.n_namesz);
-    const std::size_t end = description_at + padded(note.n_descsz);
-    if (end > size || end <= at) break;
-    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(notes + name_at, "GNU", 4) == 0) {
-      return {notes + description_at, note.n_descsz};
-    }
-    at = end;
-  }
-  return {};
-}
-
 void add_to_hash(std::uint64_t& hash, const void* bytes, std::size_t size) noexcept {
   // FNV-1a by words: it tells builds apart, it does not resist forgery.
   constexpr std::uint64_t prime = 0x100000001b3;
@@ -129,7 +110,7 @@ std::string hash_of_code(const Mapped& image) {
 std::string build_id_of(const Mapped& image) {
   for (const Header& header : image.headers) {
     if (header.p_type != PT_NOTE) continue;
-    const auto id = build_id_note(image.at(header.p_vaddr), header.p_memsz, header.p_align == 8 ? 8 : 4);
+    const auto id = posix::build_id_note({image.at(header.p_vaddr), header.p_memsz}, header.p_align);
     if (!id.empty()) return hex(id);
   }
   return hash_of_code(image);

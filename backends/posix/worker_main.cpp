@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "posix/worker_main.hpp"
 
+#include "posix/crash_handler.hpp"
 #include "posix/host_bell.hpp"
 #include "posix/local_socket.hpp"
 #include "posix/nudge_signal.hpp"
@@ -85,6 +86,7 @@ void work(WorkerStart start) noexcept {
     ::_exit(setup_failed);
   }
   start.memory.reset();
+  report_crashes(mapping.memory());
   if (start.role.memory_limit) limit_memory(*start.role.memory_limit);
   skip_exit_handlers_of_host();
 

@@ -6,15 +6,24 @@
 
 #include <procpool/exit_status.hpp>
 #include <procpool/export.hpp>
+#include <procpool/stack_frame.hpp>
 #include <procpool/types.hpp>
 
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace procpool {
+
+namespace detail {
+struct LastWords;
+}
 
 /// The base of all errors of procpool.
 class PROCPOOL_EXPORT Error : public std::runtime_error {
@@ -58,16 +67,29 @@ class PROCPOOL_EXPORT WorkerLostError : public Error {
 
   WorkerLostError(const std::string& what, Pid pid, ExitStatus status, Reason reason)
       : Error(what), pid_(pid), status_(status), reason_(reason) {}
+  /// With what the worker has left; procpool's own.
+  WorkerLostError(const std::string& what, Pid pid, ExitStatus status, Reason reason,
+                  std::shared_ptr<const detail::LastWords> last_words)
+      : Error(what), pid_(pid), status_(status), reason_(reason), last_words_(std::move(last_words)) {}
   ~WorkerLostError() override;
 
   [[nodiscard]] Pid pid() const noexcept { return pid_; }
   [[nodiscard]] ExitStatus exit_status() const noexcept { return status_; }
   [[nodiscard]] Reason reason() const noexcept { return reason_; }
 
+  /// Where a worker that crashed was: the innermost function first, at most 64, of the thread that crashed.
+  /// Empty if it is not known: the worker did not crash, handles the signal itself, or could not tell any
+  /// more. Names of functions are looked up in the files of the programs and libraries with each call, which
+  /// takes milliseconds. On Linux; elsewhere as far as the system lets us.
+  [[nodiscard]] std::vector<StackFrame> stack() const;
+  /// The address that the worker could not access, if it crashed by that.
+  [[nodiscard]] std::optional<std::uint64_t> fault_address() const noexcept;
+
  private:
   Pid pid_;
   ExitStatus status_;
   Reason reason_;
+  std::shared_ptr<const detail::LastWords> last_words_;  ///< null: none
 };
 
 /// "crashed", "exited", "killed from outside", ...

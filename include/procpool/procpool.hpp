@@ -15,6 +15,7 @@
 #include <procpool/result.hpp>
 #include <procpool/result_iterator.hpp>
 #include <procpool/semaphore.hpp>
+#include <procpool/stack_frame.hpp>
 #include <procpool/stats.hpp>
 #include <procpool/task.hpp>
 #include <procpool/this_task.hpp>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "channel/layout.hpp"
+#include "crash/crash_record.hpp"
 
 #include <procpool/byte_buffer.hpp>
 #include <procpool/process_backend.hpp>
@@ -96,6 +97,10 @@ class HostChannel {
   /// For a worker that is dead, after its last answers were received: how many of the outstanding jobs it had
   /// started, which is one or none.
   [[nodiscard]] std::uint32_t started_at_death() noexcept;
+  /// For a worker that is dead: where it crashed, if it has told that.
+  [[nodiscard]] std::optional<CrashRecord> crash(ExitStatus status) const {
+    return read_crash(memory_->crash, status);
+  }
 
   /// The job that runs now, and since when; the time is not before `published` and not in the future.
   struct Running {

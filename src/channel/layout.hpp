@@ -8,6 +8,8 @@
 /// version.
 #pragma once
 
+#include "crash/crash_area.hpp"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -132,6 +134,7 @@ struct ChannelMemory {
   alignas(4096) ResultDescriptor results[ring_slots];
   alignas(4096) std::byte job_bytes[byte_ring_size];
   alignas(4096) std::byte result_bytes[byte_ring_size];
+  alignas(4096) CrashArea crash;
 };
 
 /// The word `claim`: which of the published jobs are claimed. Numbers count jobs from the channel's birth,

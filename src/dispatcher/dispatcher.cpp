@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "dispatcher/dispatcher.hpp"
 
+#include "crash/last_words.hpp"
 #include "dispatcher/loss.hpp"
 #include "supervision/oom_kills.hpp"
 #include "tasks/image_table.hpp"
@@ -192,8 +193,8 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
   if (submission.settled(flight.unit)) return;  // discarded meanwhile
   if (!submission.accept(flight.unit, std::move(answer), worker.pid)) {
     worker.channel.blame("its result makes no sense");
-    fail_unit(submission, flight.unit, loss(worker.pid, ExitStatus{}, worker.channel.violation(), false),
-              worker.pid);
+    fail_unit(submission, flight.unit,
+              loss(worker.pid, ExitStatus{}, worker.channel.violation(), false, nullptr), worker.pid);
     return;
   }
   unit_settled(submission);
@@ -570,7 +571,10 @@ std::exception_ptr Dispatcher::verdict(const Worker& worker, ExitStatus status) 
   if (worker.condemned == Condemnation::job_terminated) return terminated(worker.signum);
   if (worker.condemned == Condemnation::hard_limit) return hard_limit_broken(worker.pid, worker.limit);
   const bool killed = status.signaled() && worker.channel.violation() == nullptr;
-  return loss(worker.pid, status, worker.channel.violation(), killed && kernel_has_killed());
+  auto last_words = std::make_shared<LastWords>();
+  last_words->crash = worker.channel.crash(status);
+  return loss(worker.pid, status, worker.channel.violation(), killed && kernel_has_killed(),
+              std::move(last_words));
 }
 
 /// True if the kernel has killed for want of memory since this was asked last.

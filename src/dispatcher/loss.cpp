@@ -11,6 +11,7 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace procpool::detail {
 namespace {
@@ -30,7 +31,8 @@ Reason reason_of(ExitStatus status, bool memory_is_short) {
 
 }  // namespace
 
-std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation, bool memory_is_short) {
+std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation, bool memory_is_short,
+                        std::shared_ptr<const LastWords> last_words) {
   const Reason reason =
       violation != nullptr ? Reason::protocol_violation : reason_of(status, memory_is_short);
   std::string what = "procpool: worker " + std::to_string(pid) + " was lost with its job: ";
@@ -40,7 +42,7 @@ std::exception_ptr loss(Pid pid, ExitStatus status, const char* violation, bool 
   } else {
     what += ", " + status.to_string();
   }
-  return std::make_exception_ptr(WorkerLostError(what, pid, status, reason));
+  return std::make_exception_ptr(WorkerLostError(what, pid, status, reason, std::move(last_words)));
 }
 
 std::exception_ptr terminated(int signum) {

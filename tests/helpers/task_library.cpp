@@ -5,3 +5,17 @@
 extern "C" __attribute__((visibility("default"))) int library_task(int value) {
   return value * TASK_LIBRARY_FACTOR;
 }
+
+namespace {
+
+__attribute__((noinline)) int inside_library(int value) {
+  volatile unsigned long nowhere = 0x10;
+  *reinterpret_cast<volatile int*>(nowhere) = value;
+  return value + 1;
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) int library_crash(int value) {
+  return inside_library(value) + TASK_LIBRARY_FACTOR;
+}
