@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// LoopSignal: something for a host to wait on in place of a loop that has no handle of its own. Implemented by
-/// the backend of the platform.
+/// LoopSignal: something for a host to wait on in place of a loop that has no handle of its own. Implemented
+/// by the backend of the platform.
 #pragma once
 
 #include <procpool/process_backend.hpp>
