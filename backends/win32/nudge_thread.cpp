@@ -53,14 +53,20 @@ DWORD WINAPI serve(void* parameter) {
   const std::unique_ptr<Nudged> nudged(static_cast<Nudged*>(parameter));
   detail::current_task() =
       nullptr;  // its first use in a thread may allocate: not while the other is suspended
-  const HANDLE objects[] = {nudged->nudge, nudged->host};
-  for (;;) {
-    if (::WaitForMultipleObjects(2, objects, FALSE, INFINITE) != WAIT_OBJECT_0) break;
+  const HANDLE objects[] = {nudged->nudge, nudged->host, nudged->main_thread.get()};
+  DWORD outcome = WAIT_OBJECT_0;
+  while (outcome == WAIT_OBJECT_0) {
+    outcome = ::WaitForMultipleObjects(3, objects, FALSE, INFINITE);
+    if (outcome != WAIT_OBJECT_0) break;
     call_handler(*nudged);
     interrupt(*nudged);
   }
-  // The host is dead. Its jobs go with it; this is for a worker whose job somebody else holds.
-  ::TerminateProcess(::GetCurrentProcess(), setup_failed);
+  // The host is dead: its jobs go with it, and this is for a worker whose job somebody else holds. Or the
+  // main thread has ended alone (ExitThread; Wine ends no more than that if an overflow leaves no stack to
+  // tell of it).
+  DWORD code = setup_failed;
+  if (outcome == WAIT_OBJECT_0 + 2) ::GetExitCodeThread(nudged->main_thread.get(), &code);
+  ::TerminateProcess(::GetCurrentProcess(), code);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "win32/worker_main.hpp"
 
+#include "win32/crash_handler.hpp"
 #include "win32/nudge_thread.hpp"
 #include "win32/process_setup.hpp"
 #include "win32/shared_memory.hpp"
@@ -82,6 +83,7 @@ void be_worker(UniqueHandle pipe) noexcept {
     std::fflush(stderr);
     end_process(setup_failed);
   }
+  report_crashes(mapping.memory());
   EventLink link(std::move(mapping), record);
   if (!start_nudge_thread(to_handle(record.nudge), to_handle(record.host_process))) {
     std::fprintf(stderr, "procpool: a worker cannot start a thread\n");

@@ -37,7 +37,7 @@ std::vector<std::uint8_t> count_and_echo(std::uint32_t job, std::vector<std::uin
 class Killer {
  public:
   Killer(const PoolTest& test, Pool& pool, std::chrono::microseconds pause)
-      : thread_([this, &test, &pool, pause] {
+      : thread_([this, &test, &pool, pause = time_between_kills(pause)] {
           Random random(1);
           while (!done_) {
             const std::vector<Pid> workers = pool.worker_pids();

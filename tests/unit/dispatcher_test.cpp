@@ -201,7 +201,7 @@ TEST_F(Dispatching, ReasonsFollowFromTheStatus) {
   const std::pair<ExitStatus, Reason> cases[] = {{ExitStatus::from_code(3), Reason::exited},
                                                  {ExitStatus::from_code(0), Reason::exited},
                                                  {ExitStatus::from_code(0xC0000005), Reason::crashed},
-                                                 {ExitStatus::from_signal(6), Reason::crashed},
+                                                 {ExitStatus::from_signal(SIGABRT), Reason::crashed},
                                                  {ExitStatus::from_signal(15), Reason::killed},
                                                  {ExitStatus::from_signal(9), Reason::killed},
                                                  {ExitStatus(), Reason::unknown}};

@@ -7,8 +7,10 @@
 #include <procpool/procpool.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -26,6 +28,15 @@ Pid start_one_and_crash(std::string file) {
   tasks::append_line(file, std::to_string(tasks::spawn_grandchild()));
   tasks::segfault();
   return 0;
+}
+int write_to_address_64() {
+  volatile std::uintptr_t address = 64;
+  *reinterpret_cast<volatile int*>(address) = 1;
+  return 0;
+}
+int call_address_16() {
+  volatile std::uintptr_t address = 16;
+  return reinterpret_cast<int (*)()>(address)() + 1;
 }
 int abort_in_a_task() {
   std::abort();
@@ -126,6 +137,42 @@ TEST(WindowsProcesses, AbortIsToldAsACrash) {
   } catch (const WorkerLostError& error) {
     EXPECT_EQ(error.reason(), WorkerLostError::Reason::crashed);
     EXPECT_NE(std::string(error.what()).find("STATUS_FATAL_APP_EXIT"), std::string::npos) << error.what();
+  }
+}
+
+/// The frame lies within the function, which is in this program. Names of functions are for the system to
+/// find: Wine knows none in programs of GCC.
+void expect_within(const StackFrame& frame, int (*function)()) {
+  const auto base = reinterpret_cast<std::uintptr_t>(::GetModuleHandleW(nullptr));
+  const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(function) - base;
+  EXPECT_EQ(frame.image, own_program());
+  EXPECT_GE(frame.offset, offset);
+  EXPECT_LT(frame.offset, offset + 200);
+}
+
+TEST(WindowsProcesses, ACrashIsToldWithItsPlace) {
+  Pool pool(1);
+  try {
+    pool.apply(write_to_address_64);
+    FAIL() << "nothing was thrown";
+  } catch (const WorkerLostError& error) {
+    EXPECT_EQ(error.fault_address(), std::optional<std::uint64_t>(64));
+    ASSERT_GT(error.stack().size(), 3U);
+    expect_within(error.stack()[0], &write_to_address_64);
+    EXPECT_NE(to_string(error.stack()).find("kernel32.dll"), std::string::npos)
+        << "the stack is told to its end";
+  }
+}
+
+TEST(WindowsProcesses, ACallThatGoesAstrayIsToldWithItsCaller) {
+  Pool pool(1);
+  try {
+    pool.apply(call_address_16);
+    FAIL() << "nothing was thrown";
+  } catch (const WorkerLostError& error) {
+    ASSERT_GT(error.stack().size(), 3U);
+    EXPECT_EQ(error.stack()[0].address, 16U);
+    expect_within(error.stack()[1], &call_address_16);
   }
 }
 
