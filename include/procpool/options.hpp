@@ -28,7 +28,7 @@
 namespace procpool {
 
 /// How workers are made. All of them see the same host: what it was when the pool was made (fork), or what a
-/// fresh start of the program makes of it (forkserver, spawn).
+/// fresh start of the program makes of it (forkserver, spawn). Windows has only the last.
 enum class Backend : unsigned char {
   fork,  ///< Forked from a launcher that was forked from the host in Pool's constructor. The fastest; the
          ///< host's memory, as it was then, can be used by tasks. Make the pool before other threads.
@@ -155,7 +155,7 @@ struct PoolOptions {
   bool synack = false;
   /// Run in each worker that ends in good order, as its last act: gets its pid and exit code.
   ExitTask on_process_exit{};
-  /// Default: Backend::fork, or what the platform's documentation says.
+  /// Default: Backend::fork; on macOS and Windows Backend::spawn.
   std::optional<BackendChoice> backend{};
   /// A worker that occupies more than this after a task, above what it was born with, ends, and another takes
   /// its place; the result is kept. Looked at after each task, which costs some 20 us. Default: no limit.
@@ -164,9 +164,9 @@ struct PoolOptions {
   /// they may be.
   bool enable_timeouts = true;
   /// A cap on the memory of a worker while it runs a task, above what it was born with. Where the kernel
-  /// enforces it (Linux: RLIMIT_DATA) an allocation fails; elsewhere the worker is measured every few
-  /// milliseconds and killed. Either way the job fails with MemoryLimitExceeded. Pool::memory_limit_by()
-  /// tells which. Default: none.
+  /// enforces it (Linux: RLIMIT_DATA; Windows: the Job Object) an allocation fails; elsewhere the worker is
+  /// measured every few milliseconds and killed. Either way the job fails with MemoryLimitExceeded.
+  /// Pool::memory_limit_by() tells which. Default: none.
   std::optional<MemorySize> memory_limit{};
   /// While so many jobs (chunks count as one) have not settled, a submission waits. Not 0. Default: no limit.
   std::optional<std::size_t> max_queued_jobs{};

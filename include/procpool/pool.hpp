@@ -161,13 +161,13 @@ class Pool {
   /// Throws std::logic_error if the pool has threads.
   void handle_result_event() { handle_.handle_result_event(); }
   /// Without PoolOptions::threads: becomes readable when handle_result_event() should be called; time limits
-  /// and all else included. A descriptor on POSIX. It belongs to the pool. Throws std::logic_error if the
-  /// pool has threads.
+  /// and all else included. A descriptor on POSIX; the HANDLE of an event on Windows. It belongs to the pool.
+  /// Throws std::logic_error if the pool has threads.
   [[nodiscard]] NativeHandle event_handle() const { return handle_.event_handle(); }
   /// All workers of the pool are there, and the last of them to start did get as far as its first task.
   [[nodiscard]] bool did_start_ok() const { return handle_.did_start_ok(); }
-  /// For each worker a native handle that becomes ready when it ends; a descriptor on POSIX. They belong to
-  /// the pool and are valid until their worker has been replaced.
+  /// For each worker a native handle that becomes ready when it ends; a descriptor on POSIX, a HANDLE on
+  /// Windows. They belong to the pool and are valid until their worker has been replaced.
   [[nodiscard]] std::vector<NativeHandle> process_sentinels() const { return handle_.process_sentinels(); }
   /// Who enforces PoolOptions::memory_limit.
   [[nodiscard]] MemoryLimitBy memory_limit_by() const { return handle_.memory_limit_by(); }

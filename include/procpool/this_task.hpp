@@ -43,6 +43,8 @@ PROCPOOL_EXPORT void report_progress(double fraction, std::string_view note = {}
 /// On POSIX the handler runs within a signal handler, at any point of the task, on its thread: it may do only
 /// what is async-signal-safe (set a flag, write to a pipe, call a library's own "interrupt" function that
 /// says it is safe); no memory, no locks, no exceptions.
+/// On Windows it runs on another thread, while that of the task is suspended at any point, and may do as
+/// little.
 class PROCPOOL_EXPORT on_soft_timeout {
  public:
   using Handler = void (*)(void* data);
