@@ -63,6 +63,11 @@ std::optional<std::uint64_t> WorkerLostError::fault_address() const noexcept {
   return last_words_->crash->fault_address;
 }
 
+const std::string& WorkerLostError::stderr_tail() const noexcept {
+  static const std::string nothing;
+  return last_words_ ? last_words_->stderr_tail : nothing;
+}
+
 std::string_view to_string(WorkerLostError::Reason reason) noexcept {
   switch (reason) {
     case WorkerLostError::Reason::crashed:

@@ -156,6 +156,7 @@ std::optional<WorkerStart> Launcher::start(ReceivedRecord& received) {
   start.role = {received.record.extra, role_.memory_limit};
   start.memory = std::move(received.descriptors[0]);
   start.doorbell = std::move(received.descriptors[1]);
+  start.errors = std::move(received.descriptors[2]);
   start.launcher = ::getpid();
   if (role_.workers_by == WorkersBy::fork) return fork_worker(id, std::move(start));
   execute_worker(id, start);
@@ -186,6 +187,7 @@ void Launcher::execute_worker(std::uint64_t id, const WorkerStart& start) {
   request.program = self_program();
   request.arguments = to_arguments(start.role);
   request.descriptors = {start.doorbell.get(), bell_.get(), start.memory.get()};
+  request.standard_error = start.errors.get();
   request.default_signals = worker_default_signals(inherited_);
   pid_t pid = 0;
   if (const auto error = spawn_program(request, pid)) {

@@ -9,11 +9,12 @@
 #include <procpool/init.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <stdexcept>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <unistd.h>
 
@@ -43,6 +44,9 @@ class PosixWorker final : public WorkerProcess {
   [[nodiscard]] std::optional<MemorySize> footprint() noexcept override { return handle_->footprint(); }
   [[nodiscard]] bool ended() noexcept override { return handle_->ended(); }
   [[nodiscard]] NativeHandle sentinel() noexcept override { return handle_->sentinel(); }
+  [[nodiscard]] std::string stderr_tail() override {
+    return handle_->errors() != nullptr ? handle_->errors()->tail() : std::string();
+  }
 
  private:
   std::shared_ptr<WorkerHandle> handle_;
@@ -156,8 +160,15 @@ std::unique_ptr<WorkerProcess> PosixBackend::start(WorkerId worker, std::size_t 
 
   auto handle = std::make_shared<WorkerHandle>(worker, std::move(mapping), std::move(host_end), nullptr);
   auto process = std::make_unique<PosixWorker>(handle);
+  std::vector<int> descriptors{memory.get(), worker_end.get()};
+  HostFd errors;
+  if (setup_.capture_stderr) {
+    const auto capacity = static_cast<std::size_t>(setup_.capture_stderr->bytes());
+    handle->capture_errors(std::make_unique<CapturedOutput>(capacity, errors));
+    descriptors.push_back(errors.get());
+  }
   std::error_code error = to_error_code(EPIPE);
-  if (!sessions_.empty()) error = hand_over(handle, memory, worker_end);
+  if (!sessions_.empty()) error = hand_over(handle, descriptors);
   if (error == std::errc::broken_pipe || error == std::errc::connection_reset) {
     // The launcher is lost: the loop will tell of its workers. Another one must be executed, since the host
     // may have threads by now, which a fork would not copy.
@@ -168,14 +179,14 @@ std::unique_ptr<WorkerProcess> PosixBackend::start(WorkerId worker, std::size_t 
           to_error_code(EOWNERDEAD));
     }
     add_session(execute_launcher());
-    error = hand_over(handle, memory, worker_end);
+    error = hand_over(handle, descriptors);
   }
   if (error) throw_spawn_error("cannot ask the launcher for a worker", error);
   return process;
 }
 
-std::error_code PosixBackend::hand_over(const std::shared_ptr<WorkerHandle>& worker, const HostFd& memory,
-                                        const HostFd& doorbell) {
+std::error_code PosixBackend::hand_over(const std::shared_ptr<WorkerHandle>& worker,
+                                        std::span<const int> descriptors) {
   Session& session = *sessions_.back();
   worker->set_launcher(session.launcher);
   session.workers.emplace(worker->id(), worker);
@@ -183,7 +194,7 @@ std::error_code PosixBackend::hand_over(const std::shared_ptr<WorkerHandle>& wor
   record.kind = Record::Kind::start;
   record.worker = worker->id();
   record.extra = worker->memory().size();
-  const auto error = session.launcher->send(record, std::array{memory.get(), doorbell.get()}, start_patience);
+  const auto error = session.launcher->send(record, descriptors, start_patience);
   if (error) session.workers.erase(worker->id());
   return error;
 }
@@ -221,7 +232,7 @@ void PosixBackend::dispatch(const std::shared_ptr<Session>& session, ReceivedRec
       return;
     case Record::Kind::exited:
       session->workers.erase(found);
-      worker->doorbell_watch.reset();
+      stop_watching(*worker);
       worker->set_ended();
       events_->exited(worker->id(), record.extra != 0 ? ExitStatus::from_signal(record.value)
                                                       : ExitStatus::from_code(record.value));
@@ -242,13 +253,29 @@ void PosixBackend::started(const std::shared_ptr<Session>& session,
   // Only now: a ring must not be told before the start.
   if (!session->open) return;
   try {
-    worker->doorbell_watch =
-        loop_->watch(worker->doorbell(), [this, weak = std::weak_ptr<WorkerHandle>(worker)] {
-          if (const auto locked = weak.lock()) serve_doorbell(locked);
-        });
+    watch(worker);
   } catch (...) {
     worker->kill();  // no memory for the watch: a worker that cannot be heard is of no use
   }
+}
+
+void PosixBackend::watch(const std::shared_ptr<WorkerHandle>& worker) {
+  const std::weak_ptr<WorkerHandle> weak = worker;
+  worker->doorbell_watch = loop_->watch(worker->doorbell(), [this, weak] {
+    if (const auto locked = weak.lock()) serve_doorbell(locked);
+  });
+  if (worker->errors() == nullptr) return;
+  worker->errors_watch = loop_->watch(worker->errors()->descriptor(), [weak] {
+    const auto locked = weak.lock();
+    if (locked && !locked->errors()->take_some()) locked->errors_watch.reset();
+  });
+}
+
+/// The worker is dead.
+void PosixBackend::stop_watching(WorkerHandle& worker) noexcept {
+  worker.doorbell_watch.reset();
+  worker.errors_watch.reset();
+  if (worker.errors() != nullptr) worker.errors()->take_the_rest();
 }
 
 void PosixBackend::serve_doorbell(const std::shared_ptr<WorkerHandle>& worker) {
@@ -276,7 +303,10 @@ void PosixBackend::end_workers(Session& session) noexcept {
     const Deadline doorbell(doorbell_patience);
     for (const auto& [id, worker] : session.workers) worker->wait_until_dead(process, doorbell);
   }
-  for (const auto& [id, worker] : session.workers) worker->set_ended();
+  for (const auto& [id, worker] : session.workers) {
+    stop_watching(*worker);
+    worker->set_ended();
+  }
 }
 
 /// The launcher has ended without being asked to.

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -47,13 +48,15 @@ class PosixBackend final : public ProcessBackend {
   void check(const WorkerSetup& setup) const;
   void add_session(std::shared_ptr<LauncherLink> launcher);
   [[nodiscard]] std::shared_ptr<LauncherLink> execute_launcher();
-  [[nodiscard]] std::error_code hand_over(const std::shared_ptr<WorkerHandle>& worker, const HostFd& memory,
-                                          const HostFd& doorbell);
+  [[nodiscard]] std::error_code hand_over(const std::shared_ptr<WorkerHandle>& worker,
+                                          std::span<const int> descriptors);
   void serve(const std::shared_ptr<Session>& session);
   void dispatch(const std::shared_ptr<Session>& session, ReceivedRecord& received);
   void started(const std::shared_ptr<Session>& session, const std::shared_ptr<WorkerHandle>& worker,
                ReceivedRecord& received);
   void serve_doorbell(const std::shared_ptr<WorkerHandle>& worker);
+  void watch(const std::shared_ptr<WorkerHandle>& worker);
+  static void stop_watching(WorkerHandle& worker) noexcept;
   static void end_workers(Session& session) noexcept;
   void lose(const std::shared_ptr<Session>& session);
 

@@ -3,7 +3,8 @@
 /// What the host and a launcher say to each other: records of one size over a stream socket, with
 /// descriptors.
 ///
-/// host to launcher: start (with the memory and the worker's doorbell), kill, signal. launcher to host:
+/// host to launcher: start (with the memory, the worker's doorbell and, if it is captured, its stderr), kill,
+/// signal. launcher to host:
 /// hello, then for each start one of started (with a handle of the process, where there are any) and
 /// start_failed, and exited after each started. End of file from the host: the launcher kills everything and
 /// ends. End of file from the launcher: it has ended, or was killed.
@@ -23,7 +24,7 @@ namespace procpool::posix {
 
 /// Part of every hello. A host refuses a launcher of another version (PoolOptions::worker_program may be
 /// old).
-inline constexpr std::int32_t protocol_version = 1;
+inline constexpr std::int32_t protocol_version = 2;
 
 struct Record {
   enum class Kind : std::uint32_t { start, kill, signal, hello, started, start_failed, exited };
@@ -40,7 +41,7 @@ struct Record {
 /// What went wrong when a launcher could not start a worker.
 enum class StartStep : std::uint64_t { receive_descriptors, fork, execute };
 
-inline constexpr std::size_t most_descriptors = 2;
+inline constexpr std::size_t most_descriptors = 3;
 
 /// Writes a record, or what is left of it from `offset` on, without waiting. The descriptors go with the
 /// first byte and stay the caller's. Returns how far it got, or -1 with errno.

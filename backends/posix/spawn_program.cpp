@@ -72,6 +72,9 @@ std::error_code spawn_program(const SpawnRequest& request, pid_t& pid) {
   for (const int fd : request.descriptors) {
     settings.note(posix_spawn_file_actions_adddup2(&settings.actions, fd, target++));
   }
+  if (request.standard_error >= 0) {
+    settings.note(posix_spawn_file_actions_adddup2(&settings.actions, request.standard_error, STDERR_FILENO));
+  }
   if (!request.working_directory.empty()) {
     settings.note(posix_spawn_file_actions_addchdir_np(&settings.actions, request.working_directory.c_str()));
   }

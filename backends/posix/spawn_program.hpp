@@ -25,6 +25,8 @@ struct SpawnRequest {
   std::string working_directory;
   /// The child has these as 3, 4, 5...; each at or above lowest_fd here.
   std::vector<int> descriptors;
+  /// What the child has as 2, likewise at or above lowest_fd; -1: what this process has.
+  int standard_error = -1;
   /// Signals with their default action in the child. Others that are ignored here stay ignored. None is
   /// blocked.
   sigset_t default_signals{};

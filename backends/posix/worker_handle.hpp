@@ -3,6 +3,7 @@
 /// WorkerHandle: what the host has of one worker.
 #pragma once
 
+#include "posix/captured_output.hpp"
 #include "posix/host_fd.hpp"
 #include "posix/launcher_link.hpp"
 #include "posix/poll_wait.hpp"
@@ -30,6 +31,11 @@ class WorkerHandle {
   [[nodiscard]] std::span<std::byte> memory() const noexcept { return mapping_.memory(); }
   [[nodiscard]] int doorbell() const noexcept { return doorbell_.get(); }
 
+  /// What the worker writes to its stderr; null if that is not captured. Set before anybody else knows of the
+  /// worker.
+  void capture_errors(std::unique_ptr<CapturedOutput> errors) noexcept { errors_ = std::move(errors); }
+  [[nodiscard]] CapturedOutput* errors() const noexcept { return errors_.get(); }
+
   void set_launcher(std::shared_ptr<LauncherLink> launcher) noexcept { launcher_ = std::move(launcher); }
   /// The launcher has told the pid. `handle` may be empty.
   void set_started(Pid pid, UniqueFd handle, std::uint64_t inherited_memory);
@@ -51,8 +57,9 @@ class WorkerHandle {
   [[nodiscard]] bool ended() const noexcept;
   [[nodiscard]] NativeHandle sentinel() const noexcept;
 
-  /// Watches the doorbell while the worker lives; the loop's thread.
+  /// Both watch while the worker lives; the loop's thread.
   std::unique_ptr<EventLoop::Watch> doorbell_watch;
+  std::unique_ptr<EventLoop::Watch> errors_watch;
 
  private:
   void send_signal(int signum, std::chrono::milliseconds patience) noexcept;
@@ -61,6 +68,7 @@ class WorkerHandle {
   const SharedMapping mapping_;
   const HostFd doorbell_;
   std::shared_ptr<LauncherLink> launcher_;
+  std::unique_ptr<CapturedOutput> errors_;
 
   mutable std::mutex mutex_;
   Pid pid_ = 0;                         ///< guarded by mutex_; 0 before it is known

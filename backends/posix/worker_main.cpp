@@ -80,6 +80,8 @@ void work(WorkerStart start) noexcept {
   set_signal_handler(nudge_signal, &handle_nudge, 0);  // no SA_RESTART: it shall interrupt
   unblock_all_signals();
 
+  if (start.errors && ::dup2(start.errors.get(), STDERR_FILENO) < 0) ::_exit(setup_failed);
+  start.errors.reset();
   SharedMapping mapping = map_shared_memory(start.memory.get(), start.role.memory_bytes);
   if (mapping.memory().empty()) {
     std::fprintf(stderr, "procpool: a worker cannot map its memory: %s\n", std::strerror(errno));

@@ -16,6 +16,7 @@ struct WorkerStart {
   UniqueFd doorbell;
   UniqueFd bell;
   UniqueFd memory;
+  UniqueFd errors;  ///< what shall be its stderr; empty: what it has as that
   pid_t launcher = 0;
 };
 

@@ -84,6 +84,9 @@ class PROCPOOL_EXPORT WorkerLostError : public Error {
   [[nodiscard]] std::vector<StackFrame> stack() const;
   /// The address that the worker could not access, if it crashed by that.
   [[nodiscard]] std::optional<std::uint64_t> fault_address() const noexcept;
+  /// What the worker wrote last to its stderr, of whichever job: see PoolOptions::capture_stderr. Empty if it
+  /// was not captured. Whatever the bytes are.
+  [[nodiscard]] const std::string& stderr_tail() const noexcept;
 
  private:
   Pid pid_;

@@ -186,6 +186,11 @@ struct PoolOptions {
   /// The longest message: the arguments of one call (or chunk), or its results, encoded. Longer ones are a
   /// SerializationError. Default: 512 MiB; at most 2 GiB.
   std::optional<MemorySize> max_message_size{};
+  /// Keeps so many of the last bytes that each worker writes to stderr, for WorkerLostError::stderr_tail();
+  /// they appear nowhere else. What a job had on stderr is not told apart from what the jobs before it in the
+  /// same worker had. Not 0, and 64 MiB at most. A worker that writes faster than the pool is served waits:
+  /// with `threads` = false for whoever drives it. Default: not captured, stderr is the host's.
+  std::optional<MemorySize> capture_stderr{};
 };
 
 /// For Pool::apply_async. T is what the task returns. Callbacks run on the pool's callback thread.

@@ -98,6 +98,10 @@ class WorkerProcess {
   /// Becomes ready (readable, signalled) when the process ends, and stays so. Owned by this object; -1 if
   /// there is none.
   [[nodiscard]] virtual NativeHandle sentinel() noexcept = 0;
+  /// What the process has written to its standard error lately, at most WorkerSetup::capture_stderr bytes,
+  /// and after exited() all that it ever wrote within that. Empty if it is not captured, which is what a
+  /// backend that cannot capture leaves it at. Any thread.
+  [[nodiscard]] virtual std::string stderr_tail() { return {}; }
 };
 
 /// The bell on which one thread of the host sleeps while it waits for a result: one for each pool, rung by
@@ -122,6 +126,10 @@ struct WorkerSetup {
   std::string working_directory;
   /// A cap that the kernel shall enforce; see ProcessBackend::enforces_memory_limit().
   std::optional<MemorySize> memory_limit;
+  /// So many of the last bytes that a worker writes to its standard error are kept, for
+  /// WorkerProcess::stderr_tail(), and it goes nowhere else. A worker that writes faster than the loop is
+  /// served waits. Nothing: workers have the host's standard error.
+  std::optional<MemorySize> capture_stderr;
 };
 
 /// How worker processes are made. See the file's comment for the order of calls and the threads.

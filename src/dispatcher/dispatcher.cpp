@@ -573,6 +573,7 @@ std::exception_ptr Dispatcher::verdict(const Worker& worker, ExitStatus status) 
   const bool killed = status.signaled() && worker.channel.violation() == nullptr;
   auto last_words = std::make_shared<LastWords>();
   last_words->crash = worker.channel.crash(status);
+  last_words->stderr_tail = worker.process->stderr_tail();
   return loss(worker.pid, status, worker.channel.violation(), killed && kernel_has_killed(),
               std::move(last_words));
 }

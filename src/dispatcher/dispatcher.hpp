@@ -159,7 +159,8 @@ class Dispatcher {
   [[nodiscard]] bool changed() const noexcept;
   [[nodiscard]] std::optional<TimePoint> watch_limits();
   [[nodiscard]] std::optional<TimePoint> watch_limits(Worker& worker, TimePoint now);
-  [[nodiscard]] bool enforce_hard_limit(Worker& worker, Duration limit);
+  [[nodiscard]] bool enforce_hard_limit(Worker& worker, const Limits& limits);
+  static void tell_soft_limit(InFlight& flight);
   [[nodiscard]] std::optional<TimePoint> running_since(Worker& worker, TimePoint now);
   void expect_deadline(TimePoint deadline);
   void watch_memory(Worker& worker);

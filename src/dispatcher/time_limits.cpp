@@ -53,13 +53,12 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
   std::optional<TimePoint> next;
   if (limits.hard.count() != 0) {
     next = *started + limits.hard;
-    if (now >= *next) return enforce_hard_limit(worker, limits.hard) ? std::nullopt : std::optional(now);
+    if (now >= *next) return enforce_hard_limit(worker, limits) ? std::nullopt : std::optional(now);
   }
   if (limits.soft.count() != 0) {
     TimePoint soft = *started + limits.soft;
     if (now >= soft) {
-      if (!front.soft_told) front.submission->limit_passed(front.unit, true);
-      front.soft_told = true;
+      tell_soft_limit(front);
       worker.channel.set_soft_due(front.submission->first_id() + front.unit);
       worker.process->nudge();
       soft = now + nudge_again;
@@ -107,11 +106,18 @@ void Dispatcher::watch_memory(Worker& worker) {
   condemn(worker, Condemnation::memory_limit);
 }
 
+void Dispatcher::tell_soft_limit(InFlight& flight) {
+  if (!flight.soft_told) flight.submission->limit_passed(flight.unit, true);
+  flight.soft_told = true;
+}
+
 /// False if the job has finished at the last moment: then the worker goes on.
-bool Dispatcher::enforce_hard_limit(Worker& worker, Duration limit) {
+bool Dispatcher::enforce_hard_limit(Worker& worker, const Limits& limits) {
   if (!hold_if_running(worker)) return false;
-  worker.limit = limit;
-  const InFlight& front = worker.out.front();
+  worker.limit = limits.hard;
+  InFlight& front = worker.out.front();
+  // Both have passed if nobody could look in between.
+  if (limits.soft.count() != 0) tell_soft_limit(front);
   front.submission->limit_passed(front.unit, false);
   condemn(worker, Condemnation::hard_limit);
   return true;

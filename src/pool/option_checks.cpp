@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t restarts_per_worker = 100;
 constexpr MemorySize longest_message = 2 * GiB;
 constexpr MemorySize default_message = 512 * MiB;
+constexpr MemorySize longest_stderr_tail = 64 * MiB;
 
 [[noreturn]] void refuse(const char* field, const std::string& why) {
   throw std::invalid_argument(std::string("procpool: PoolOptions::") + field + " " + why);
@@ -94,6 +95,11 @@ WorkerSetup checked_setup(const PoolOptions& options) {
   if (options.memory_limit) {
     if (*options.memory_limit < MiB) refuse("memory_limit", "has to be 1 MiB at least");
     setup.memory_limit = options.memory_limit;
+  }
+  if (options.capture_stderr) {
+    if (*options.capture_stderr == MemorySize{}) refuse("capture_stderr", "is 0: nothing would be kept");
+    if (*options.capture_stderr > longest_stderr_tail) refuse("capture_stderr", "has to be 64 MiB at most");
+    setup.capture_stderr = options.capture_stderr;
   }
   return setup;
 }

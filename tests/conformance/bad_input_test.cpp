@@ -46,6 +46,8 @@ TEST_P(BadInput, OptionsThatMakeNoSenseAreNamed) {
   expect_refused("max_restart_freq", [](PoolOptions& o) { o.max_restart_freq = -1s; });
   expect_refused("max_message_size", [](PoolOptions& o) { o.max_message_size = MemorySize{}; });
   expect_refused("max_message_size", [](PoolOptions& o) { o.max_message_size = 3 * GiB; });
+  expect_refused("capture_stderr", [](PoolOptions& o) { o.capture_stderr = MemorySize{}; });
+  expect_refused("capture_stderr", [](PoolOptions& o) { o.capture_stderr = 65 * MiB; });
   expect_refused("backend", [](PoolOptions& o) { o.backend = std::shared_ptr<ProcessBackend>(); });
   EXPECT_THROW(Pool(0), std::invalid_argument);
 }

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -128,6 +129,7 @@ class ForwardingProcess final : public WorkerProcess {
   bool ended() noexcept override { return inner_->ended(); }
   std::optional<MemorySize> footprint() noexcept override { return inner_->footprint(); }
   NativeHandle sentinel() noexcept override { return inner_->sentinel(); }
+  std::string stderr_tail() override { return inner_->stderr_tail(); }
 
  private:
   std::unique_ptr<WorkerProcess> inner_;

@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -74,6 +75,7 @@ struct Worker {
   std::optional<ExitStatus> ending;  // somebody ended it; it parks at the next occasion
   bool ended = false;                // it is parked or gone: exited() is posted
   bool finished = false;             // its thread has left run_worker
+  std::string stderr_tail;
 };
 
 struct Backend : std::enable_shared_from_this<Backend> {
@@ -89,6 +91,7 @@ struct Backend : std::enable_shared_from_this<Backend> {
   std::map<WorkerId, std::shared_ptr<Worker>> workers;  // of this opening
   std::deque<std::thread> threads;
   MemorySize footprint = MiB;
+  std::size_t kept_stderr = 0;
   int failing_starts = 0;
   std::errc start_error{};
   int early_exits = 0;
@@ -229,6 +232,10 @@ class Process final : public WorkerProcess {
     return backend_->footprint;
   }
   NativeHandle sentinel() noexcept override { return -1; }
+  std::string stderr_tail() override {
+    const std::lock_guard lock(backend_->mutex);
+    return worker_->stderr_tail;
+  }
 
  private:
   std::shared_ptr<Backend> backend_;
@@ -251,6 +258,14 @@ WorkerId worker_of(Pid pid) noexcept {
 
 std::span<std::byte> this_worker_memory() noexcept {
   return here.worker ? here.worker->memory->view() : std::span<std::byte>();
+}
+
+void write_stderr(std::string_view text) {
+  if (!here.worker) std::abort();
+  const std::lock_guard lock(here.backend->mutex);
+  std::string& tail = here.worker->stderr_tail;
+  tail += text;
+  if (tail.size() > here.backend->kept_stderr) tail.erase(0, tail.size() - here.backend->kept_stderr);
 }
 
 void die(ExitStatus status) {
@@ -347,9 +362,10 @@ std::vector<WorkerId> InMemoryBackend::alive() const {
   return ids;
 }
 
-void InMemoryBackend::open(const WorkerSetup&, EventLoop& loop, ProcessEvents& events) {
+void InMemoryBackend::open(const WorkerSetup& setup, EventLoop& loop, ProcessEvents& events) {
   const std::lock_guard lock(state_->mutex);
   state_->loop = &loop;
+  state_->kept_stderr = static_cast<std::size_t>(setup.capture_stderr.value_or(MemorySize{}).bytes());
   state_->events = &events;
   state_->open = true;
   ++state_->opening;

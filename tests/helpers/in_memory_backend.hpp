@@ -29,6 +29,8 @@ struct Worker;
 [[nodiscard]] WorkerId worker_of(Pid pid) noexcept;
 /// In a task: the memory that this worker shares with the host, for tasks that scribble on it.
 [[nodiscard]] std::span<std::byte> this_worker_memory() noexcept;
+/// In a task: what a process would write to its stderr. Goes nowhere unless it is captured.
+void write_stderr(std::string_view text);
 /// In a task: the worker dies here with this status. The thread is parked and only unwound by close().
 [[noreturn]] void die(ExitStatus status);
 /// In a task: blocks until the worker is killed or the pool closes. Never returns to the task.

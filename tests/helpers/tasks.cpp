@@ -4,6 +4,7 @@
 #include "helpers/in_memory_backend.hpp"
 #include "helpers/platform.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -147,6 +148,29 @@ int wait_at(std::string gate, int value) {
 
 bool goes_away(Pid pid) {
   return becomes_true([&] { return is_gone(pid); }, std::chrono::seconds(10));
+}
+
+int write_stderr(std::string text) {
+  if (in_memory::inside_worker()) {
+    in_memory::check_alive();
+    in_memory::write_stderr(text);
+    return 0;
+  }
+  if (std::fwrite(text.data(), 1, text.size(), stderr) != text.size()) {
+    throw std::system_error(errno, std::generic_category(), "fwrite");
+  }
+  return 0;
+}
+
+int write_stderr_and_crash(std::string text) {
+  write_stderr(std::move(text));
+  return segfault();
+}
+
+int flood_stderr_and_crash(std::size_t count) {
+  const std::string line = "something is very wrong, and this line says so again and again\n";
+  for (std::size_t written = 0; written < count; written += line.size()) write_stderr(line);
+  return write_stderr_and_crash("the end");
 }
 
 }  // namespace procpool::testing::tasks

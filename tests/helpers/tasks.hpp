@@ -55,6 +55,12 @@ int throw_42();
 Pid spawn_grandchild();
 /// Writes `count` bytes to stdout, without a flush.
 void flood_stdout(std::size_t count);
+/// Writes the text to stderr, at once and whole.
+int write_stderr(std::string text);
+/// The same, and then crashes.
+int write_stderr_and_crash(std::string text);
+/// Writes `count` bytes to stderr, then crashes.
+int flood_stderr_and_crash(std::size_t count);
 /// Appends one line to a file, at once and whole.
 void append_line(std::string file, std::string line);
 

@@ -166,6 +166,17 @@ int ignore_a_trap() {
   return 7;
 }
 
+int leave_a_process_and_crash() {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setsid();
+    for (;;) ::pause();
+  }
+  while (::getsid(child) != child) ::usleep(100);
+  static_cast<void>(::write(STDERR_FILENO, "left", 4) == 4);
+  return outer_function(1);
+}
+
 int fork_and_crash() {
   const pid_t child = ::fork();
   if (child == 0) outer_function(1);

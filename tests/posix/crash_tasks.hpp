@@ -39,6 +39,8 @@ int handle_segfaults_and_crash();
 int handle_segfaults_politely_and_crash();
 /// Ignores SIGTRAP, raises it and returns.
 int ignore_a_trap();
+/// Leaves a process behind, in a session of its own, that keeps the worker's stderr; then crashes.
+int leave_a_process_and_crash();
 /// Forks a process that crashes and returns the signal that ended it.
 int fork_and_crash();
 

@@ -190,6 +190,24 @@ TEST_P(Crashes, OfWhatATaskHasForkedAreNotTheWorkers) {
   EXPECT_TRUE(has("call_abort()", error.stack()));
 }
 
+TEST_P(Crashes, AreToldThoughWhatATaskHasLeftBehindHoldsTheCapturedStderr) {
+  PoolOptions with = options(1);
+  with.capture_stderr = KiB;
+  Pool other(std::move(with));
+  const auto handle = other.apply_async(leave_a_process_and_crash);
+  const auto error = thrown_by<WorkerLostError>([&] { handle.get(patience); });
+  EXPECT_EQ(error.stderr_tail(), "left");
+  EXPECT_TRUE(has("outer_function(int)", error.stack()));
+}
+
+TEST_P(Crashes, WriteTheirLastMessageToTheCapturedStderr) {
+  PoolOptions with = options(1);
+  with.capture_stderr = KiB;
+  Pool other(std::move(with));
+  const auto error = thrown_by<WorkerLostError>([&] { other.apply(throw_through_noexcept); });
+  EXPECT_NE(error.stderr_tail().find("let out"), std::string::npos) << error.stderr_tail();
+}
+
 TEST_P(Crashes, OtherEndsHaveNoStack) {
   const auto exited = lost(tasks::exit_with, 3);
   EXPECT_TRUE(exited.stack().empty());

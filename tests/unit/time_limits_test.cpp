@@ -151,6 +151,16 @@ TEST_F(TimeLimits, WhoIgnoresTheSoftLimitRunsIntoTheHardOne) {
   EXPECT_EQ(job->hard_passed, 1);
 }
 
+TEST_F(TimeLimits, BothLimitsAreToldIfNobodyCouldLookInBetween) {
+  add_ready_worker(1);
+  const Job job = submit_with(soft_10_hard_50);
+  begin(1);
+  after(60ms);
+  EXPECT_EQ(job->soft_passed, 1);
+  EXPECT_EQ(job->hard_passed, 1);
+  EXPECT_EQ(kills(), Kills{1});
+}
+
 TEST_F(TimeLimits, TheSoftLimitOfOneJobIsNotDueForTheNext) {
   add_ready_worker(1);
   const Job first = submit_with(soft_10_hard_50);
