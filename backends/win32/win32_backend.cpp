@@ -56,6 +56,10 @@ void Win32Backend::check(const WorkerSetup& setup) {
     throw NotInitializedError(
         std::string("procpool: the backend \"spawn\" runs this program anew for its workers") + init_advice);
   }
+  if (setup.capture_stderr) {
+    throw std::invalid_argument(
+        "procpool: capture_stderr is not there on Windows: stderr of workers is the host's");
+  }
   for (const auto& [name, value] : setup.environment) {
     if (name.empty() || name.find_first_of(std::string("=\0", 2)) != std::string::npos ||
         value.find('\0') != std::string::npos) {

@@ -189,7 +189,8 @@ struct PoolOptions {
   /// Keeps so many of the last bytes that each worker writes to stderr, for WorkerLostError::stderr_tail();
   /// they appear nowhere else. What a job had on stderr is not told apart from what the jobs before it in the
   /// same worker had. Not 0, and 64 MiB at most. A worker that writes faster than the pool is served waits:
-  /// with `threads` = false for whoever drives it. Default: not captured, stderr is the host's.
+  /// with `threads` = false for whoever drives it. Refused on Windows. Default: not captured, stderr is the
+  /// host's.
   std::optional<MemorySize> capture_stderr{};
 };
 

@@ -12,6 +12,10 @@ namespace {
 
 class CapturedStderr : public PoolTest {
  protected:
+  void SetUp() override {
+    PoolTest::SetUp();
+    if (const std::string why = no_captured_stderr(); !in_memory() && !why.empty()) GTEST_SKIP() << why;
+  }
   PoolOptions keeping(MemorySize size) {
     PoolOptions with = options(1);
     with.capture_stderr = size;

@@ -22,6 +22,9 @@ inline constexpr int sigkill = 9;
 /// Why tests of signals cannot run; empty where processes are ended by signals.
 [[nodiscard]] std::string no_signals();
 
+/// Why PoolOptions::capture_stderr cannot be tested; empty where it is there.
+[[nodiscard]] std::string no_captured_stderr();
+
 /// Ends a process as somebody outside of procpool would: by a signal, or where there are none as the system's
 /// task manager does. False if there is no such process.
 bool end_process(Pid pid, int signum);

@@ -12,6 +12,10 @@ std::vector<std::string> process_backends() {
   return {"fork", "forkserver", "spawn"};
 }
 
+std::string no_captured_stderr() {
+  return {};
+}
+
 std::string no_signals() {
   return {};
 }

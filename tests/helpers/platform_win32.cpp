@@ -11,6 +11,10 @@ std::vector<std::string> process_backends() {
   return {"spawn"};
 }
 
+std::string no_captured_stderr() {
+  return "this backend refuses capture_stderr";
+}
+
 std::string no_signals() {
   return "Windows has no signals";
 }
