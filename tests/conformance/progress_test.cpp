@@ -97,7 +97,12 @@ TEST_P(Progress, AFloodIsKeptWithinBounds) {
                                        {.callback = [&](const int&) { result.put(true); },
                                         .progress_callback =
                                             [&](double fraction, const std::string&) {
-                                              EXPECT_EQ(fraction, told++);  // the first of them are kept
+                                              // The first are kept, and one for each that has been told.
+                                              EXPECT_GE(fraction, told);
+                                              if (told < 1000) {
+                                                EXPECT_EQ(fraction, told);
+                                              }
+                                              ++told;
                                               // As slow as can be: until the task is done.
                                               EXPECT_TRUE(pool_is_idle(pool));
                                             }});
