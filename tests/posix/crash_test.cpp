@@ -138,6 +138,8 @@ TEST_P(Crashes, InAnotherThreadOfTheWorkerAreTold) {
 TEST_P(Crashes, OnARuinedStackEndTheWorkerByTheirSignalAndTellThePlace) {
   const auto error = lost(ruin_the_stack);
   EXPECT_EQ(error.exit_status(), ExitStatus::from_signal(SIGSEGV));
+  // ThreadSanitizer runs handlers with all signals blocked: a fault of the unwinder's ends the process there.
+  if (under_thread_sanitizer) GTEST_SKIP() << "the place is not told under ThreadSanitizer";
   EXPECT_EQ(place_of("ruin_the_stack()", error.stack()), 0U) << to_string(error.stack());
 }
 
