@@ -149,8 +149,8 @@ void Win32Backend::begin(const std::shared_ptr<Session>& session,
     what = failure.what();
   }
   if (error) {
-    worker->bell_wait.reset();
-    worker->exit_wait.reset();
+    worker->watches().bell.reset();
+    worker->watches().exit.reset();
     worker->kill(signal_of_kill);
     worker->wait_until_dead(Deadline(death_patience));
     worker->set_ended();
@@ -169,16 +169,16 @@ void Win32Backend::listen(const std::shared_ptr<Session>& session,
     const auto rung_session = weak_session.lock();
     const auto rung = weak.lock();
     if (!rung_session || !rung) return;
-    rung->rang.store(false, std::memory_order_seq_cst);
+    rung->watches().rang.store(false, std::memory_order_seq_cst);
     if (rung_session->open && rung_session->workers.contains(rung->id())) {
       rung_session->events->rang(rung->id());
     }
   };
   EventLoop* const loop = session->loop;
   // The worker's handle outlives its waits, whose destructors wait for these.
-  worker->bell_wait = std::make_unique<RegisteredWait>(
+  worker->watches().bell = std::make_unique<RegisteredWait>(
       worker->loop_bell(), RegisteredWait::Times::each, [loop, serve_ring, handle = worker.get()] {
-        if (!handle->rang.exchange(true, std::memory_order_seq_cst)) post_surely(*loop, serve_ring);
+        if (!handle->watches().rang.exchange(true, std::memory_order_seq_cst)) post_surely(*loop, serve_ring);
       });
   await_exit(session, worker, worker->process(), std::nullopt);
 }
@@ -192,24 +192,24 @@ void Win32Backend::await_exit(const std::shared_ptr<Session>& session,
     const auto ended = weak.lock();
     if (ended_session && ended && ended_session->open) serve_exit(ended_session, ended);
   };
-  worker->exit_wait = std::make_unique<RegisteredWait>(
+  worker->watches().exit = std::make_unique<RegisteredWait>(
       object, RegisteredWait::Times::once, [loop = session->loop, serve] { post_surely(*loop, serve); },
       timeout);
 }
 
 void Win32Backend::serve_exit(const std::shared_ptr<Session>& session,
                               const std::shared_ptr<WorkerHandle>& worker) {
-  worker->bell_wait.reset();
-  worker->exit_wait.reset();
-  if (!worker->patience) worker->patience.emplace(descendant_patience);
-  worker->survivor = worker->end_descendants();
-  if (worker->survivor && !worker->patience->passed()) {
+  worker->watches().bell.reset();
+  worker->watches().exit.reset();
+  if (!worker->watches().patience) worker->watches().patience.emplace(descendant_patience);
+  worker->watches().survivor = worker->end_descendants();
+  if (worker->watches().survivor && !worker->watches().patience->passed()) {
     try {
-      await_exit(session, worker, worker->survivor.get(), std::chrono::milliseconds(100));
+      await_exit(session, worker, worker->watches().survivor.get(), std::chrono::milliseconds(100));
       return;
     } catch (...) {
       // No memory to wait with: what is left was told to die, and nobody hears of it.
-      worker->survivor.reset();
+      worker->watches().survivor.reset();
     }
   }
   const ExitStatus status = worker->status();
@@ -226,8 +226,8 @@ void Win32Backend::close() noexcept {
   const Deadline deadline(death_patience);
   for (const auto& [id, worker] : session->workers) {
     worker->wait_until_dead(deadline);
-    worker->bell_wait.reset();
-    worker->exit_wait.reset();
+    worker->watches().bell.reset();
+    worker->watches().exit.reset();
     worker->set_ended();
   }
   session->workers.clear();

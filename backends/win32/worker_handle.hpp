@@ -26,6 +26,15 @@ namespace procpool::win32 {
 /// otherwise.
 class WorkerHandle {
  public:
+  /// What the backend waits for, on the loop's thread.
+  struct Watches {
+    UniqueHandle survivor;             ///< what the worker has left in its job, and is to be waited for
+    std::optional<Deadline> patience;  ///< with that
+    std::atomic<bool> rang{false};     ///< told to the loop, and not yet served (any thread)
+    std::unique_ptr<RegisteredWait> bell;
+    std::unique_ptr<RegisteredWait> exit;
+  };
+
   /// Makes what worker and host will share. Throws SpawnError.
   WorkerHandle(WorkerId id, std::size_t memory_bytes, std::optional<MemorySize> memory_limit);
 
@@ -53,6 +62,7 @@ class WorkerHandle {
 
   // --- the end
 
+  [[nodiscard]] Watches& watches() noexcept { return watches_; }
   [[nodiscard]] HANDLE process() const noexcept { return process_.get(); }
   /// What is left in the job is killed; a handle to wait for if some of it still runs.
   [[nodiscard]] UniqueHandle end_descendants() noexcept;
@@ -83,13 +93,7 @@ class WorkerHandle {
   bool in_job_ = false;
   bool ended_ = false;
 
- public:
-  // Of the backend, on the loop's thread. Last, so that waits end before the handles that they wait for.
-  UniqueHandle survivor;             ///< what the worker has left in its job, and is to be waited for
-  std::optional<Deadline> patience;  ///< with that
-  std::atomic<bool> rang{false};     ///< told to the loop, and not yet served (any thread)
-  std::unique_ptr<RegisteredWait> bell_wait;
-  std::unique_ptr<RegisteredWait> exit_wait;
+  Watches watches_;  // last, so that waits end before the handles that they wait for
 };
 
 }  // namespace procpool::win32
