@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The stack is walked by the tables that 64-bit programs have for exceptions (RtlLookupFunctionEntry,
+// x86-64. The stack is walked by the tables that its programs have for exceptions (RtlLookupFunctionEntry,
 // RtlVirtualUnwind).
-#include "win32/crash_handler.hpp"
-
 #include "channel/layout.hpp"
+#include "win32/crash_handler.hpp"
 #include "win32/image_stamp.hpp"
 
 #include <algorithm>
