@@ -170,7 +170,8 @@ TEST_P(Deaths, AnIdleWorkerThatIsKilledLosesNothingAndIsReplaced) {
   for (int round = 0; round < 3; ++round) {
     const std::vector<Pid> workers = pool.worker_pids();
     for (const Pid worker : workers) kill_from_outside(worker);
-    // Jobs that arrive while nobody knows of the deaths yet wait for the new ones.
+    for (const Pid worker : workers) EXPECT_TRUE(becomes_true([&] { return is_dead(worker); }));
+    // Jobs that arrive while the host may not know of the deaths yet wait for the new ones.
     EXPECT_EQ(pool.apply(tasks::add, round, 1), round + 1);
     EXPECT_TRUE(is_whole(pool, 2));
   }

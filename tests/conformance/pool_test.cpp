@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "conformance/pool_test.hpp"
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -60,6 +61,12 @@ bool is_whole(Pool& pool, std::size_t count) {
     if (waiting[i].get(patience) != static_cast<int>(i)) return false;
   }
   return all_run;
+}
+
+bool PoolTest::is_dead(Pid worker) const {
+  if (!in_memory()) return tasks::is_gone(worker);
+  const std::vector<WorkerId> alive = in_memory_->alive();
+  return std::find(alive.begin(), alive.end(), in_memory::worker_of(worker)) == alive.end();
 }
 
 std::vector<std::string> all_backends() {

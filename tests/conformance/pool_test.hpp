@@ -40,6 +40,8 @@ class PoolTest : public ::testing::TestWithParam<std::string> {
   void kill_from_outside(Pid worker, int signum = sigkill) const;
   /// The same with SIGKILL; false if there is no such worker any more.
   bool try_to_kill(Pid worker) const;
+  /// A killed worker may run on for some microseconds, and claim a job.
+  [[nodiscard]] bool is_dead(Pid worker) const;
 
  private:
   std::shared_ptr<InMemoryBackend> in_memory_;
