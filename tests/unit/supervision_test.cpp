@@ -133,6 +133,7 @@ TEST_F(Supervision, APoolThatWaitsToStartAWorkerCanBeEnded) {
 TEST_F(Supervision, AWorkerThatDiesBeforeItSaysHelloIsReplaced) {
   in_memory->exit_next_before_hello(2, ExitStatus::from_code(1));
   Pool pool(options(2));
+  EXPECT_TRUE(becomes_true([&] { return in_memory->starts() == 4; }));
   expect_whole(pool, 2);
   EXPECT_EQ(in_memory->starts(), 4U);
 }
