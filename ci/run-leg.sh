@@ -28,7 +28,7 @@ say() {
   mkdir -p "$build"
   echo "leg $preset: $1 ($SECONDS s)" | tee "$build/leg-summary"
 }
-rm -f "$results"
+rm -rf "$results" "$build/shards"
 leg_prepare || { say "FAILED to prepare"; exit 1; }
 cmake --preset "$preset" || { say "FAILED to configure"; exit 1; }
 cmake --build --preset "$preset" || { say "FAILED to build"; exit 1; }
@@ -38,9 +38,21 @@ trap leg_end_tests EXIT
 status=0
 timeout --foreground 25m ctest --preset "$preset" --output-junit "$results" "$@" || status=$?
 
+# Of what CTest says: a shard (PROCPOOL_TEST_SHARDS) counts as the tests in it, or as one if it died.
 count() { [[ -e $results ]] && sed -n "s/^\s*$1=\"\([0-9]*\)\".*/\1/p" "$results" | head -n 1 || echo 0; }
+shards=("$build"/shards/*.xml)
+in_shards() { grep -ho "$1" /dev/null "${shards[@]}" | wc -l; }
 tests=$(count tests) failed=$(count failures)
 skipped=$(($(count skipped) + $(count disabled)))
+if [[ -e ${shards[0]} ]]; then
+  tests=$((tests - ${#shards[@]} + $(in_shards 'status="run"')))
+  skipped=$((skipped + $(in_shards '<skipped ')))
+fi
+echo "skipped, and why:"
+{
+  [[ ! -e $results ]] || grep -A1 '^[^<]*: Skipped$' "$results" | grep -v ': Skipped$\|^--$' || true
+  grep -ho '<skipped message="[^"]*"' /dev/null "${shards[@]}" 2>/dev/null | sed 's/.*&#x0A;//; s/"$//' || true
+} | sort | uniq -c
 line="$((tests - failed - skipped)) passed, $failed failed, $skipped skipped"
 if ((status != 0)); then
   say "FAILED: $line"

@@ -14,6 +14,13 @@ function(procpool_enable_warnings target)
   endif()
 endfunction()
 
+# Precompiles what the folder's precompiled.hpp names, if that is wanted.
+function(procpool_precompile target folder)
+  if(PROCPOOL_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/${folder}/precompiled.hpp)
+  endif()
+endfunction()
+
 # What a library target made of procpool's sources needs. Used for the library itself and, in shared builds,
 # for the static twin that the tests of internals link.
 function(procpool_configure_library target)
@@ -42,4 +49,5 @@ function(procpool_configure_library target)
     target_compile_definitions(${target} PUBLIC PROCPOOL_STATIC)
   endif()
   procpool_enable_warnings(${target})
+  procpool_precompile(${target} src)
 endfunction()

@@ -163,10 +163,10 @@ struct PoolOptions {
   /// False: time limits are not to be used; giving one to the pool or to a job is then an error. Default:
   /// they may be.
   bool enable_timeouts = true;
-  /// A cap on the memory of a worker while it runs a task, above what it was born with. Where the kernel
-  /// enforces it (Linux: RLIMIT_DATA; Windows: the Job Object) an allocation fails; elsewhere the worker is
-  /// measured every few milliseconds and killed. Either way the job fails with MemoryLimitExceeded.
-  /// Pool::memory_limit_by() tells which. Default: none.
+  /// A cap on the memory of a worker while it runs a task, above what it was born with (Windows: on all that
+  /// it commits, as its Job Object counts that). Where the kernel enforces it (Linux: RLIMIT_DATA; Windows:
+  /// the Job Object) an allocation fails; elsewhere the worker is measured every few milliseconds and killed.
+  /// Either way the job fails with MemoryLimitExceeded. Pool::memory_limit_by() tells which. Default: none.
   std::optional<MemorySize> memory_limit{};
   /// While so many jobs (chunks count as one) have not settled, a submission waits. Not 0. Default: no limit.
   std::optional<std::size_t> max_queued_jobs{};

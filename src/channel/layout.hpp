@@ -112,11 +112,10 @@ struct ControlBlock {
   std::atomic<std::uint64_t> result_bytes_read;
   std::atomic<std::uint64_t> job_bytes_tail;  ///< of a streamed job: written so far
   std::atomic<std::uint64_t> acknowledged;  ///< for a job that asks: its id times 2, plus 1 if it is refused
-  // Set before the worker starts.
+  // Host, before it publishes the first message.
   std::uint64_t max_message;
-  std::uint64_t max_tasks;  ///< the worker ends after so many; 0: no limit
-  std::uint64_t
-      max_footprint;  ///< the worker ends after a task that leaves it with more bytes than that; 0: no limit
+  std::uint64_t max_tasks;      ///< the worker ends after so many; 0: no limit
+  std::uint64_t max_footprint;  ///< the worker ends after a task that leaves it with more; 0: no limit
   std::uint64_t memory_capped;  ///< allocations fail at PoolOptions::memory_limit
   std::uint64_t same_program;   ///< the worker has to be of the host's own build
   std::atomic<std::uint32_t> image_count;

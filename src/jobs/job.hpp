@@ -115,8 +115,8 @@ class Job : public Submission {
   std::atomic<std::uint32_t> reports_waiting_{0};  ///< in bytes, of progress
   std::unique_ptr<JobOptions> options_;
   Ref<Arrivals> arrivals_;
-  std::unique_ptr<std::vector<std::function<void()>>>
-      actions_;  ///< for when it is ready; under the Dispatcher's lock
+  /// For when it is ready; under the Dispatcher's lock.
+  std::unique_ptr<std::vector<std::function<void()>>> actions_;
 };
 
 /// One call of a task: Pool::apply, or an item of an imap.

@@ -118,9 +118,10 @@ class Supervisor final : public ProcessEvents {
   std::optional<TimePoint> next_start_;
   std::atomic<std::uint64_t> restart_count_{0};
   std::atomic<bool> healthy_{true};
-  std::size_t failed_starts_ = 0;  ///< in a row: no process came to be
-  std::size_t failed_startups_ =
-      0;  ///< in a row: the process died, or its initializer threw, before its first task
+  /// In a row: no process came to be.
+  std::size_t failed_starts_ = 0;
+  /// In a row: the process died, or its initializer threw, before its first task.
+  std::size_t failed_startups_ = 0;
 };
 
 }  // namespace procpool::detail

@@ -26,8 +26,8 @@ struct TaskContext {
   TimePoint started;
   std::optional<Duration> soft_limit;
   std::optional<Duration> hard_limit;
-  const std::atomic<std::uint64_t>* soft_due =
-      nullptr;  ///< holds the id of the job whose soft limit has passed
+  /// Holds the id of the job whose soft limit has passed.
+  const std::atomic<std::uint64_t>* soft_due = nullptr;
   ProgressReporter* progress = nullptr;
   /// The innermost handler. Read by a signal handler on the same thread.
   std::atomic<this_task::on_soft_timeout*> on_soft_timeout{nullptr};

@@ -273,6 +273,7 @@ TEST_P(Acknowledgement, ASlotIsNotWaitedForInAClosedPool) {
   Pool pool(std::move(locked));
   const auto running = pool.apply_async(tasks::hang);
   std::thread submitter([&] { thrown_by<PoolClosedError>([&] { pool.apply_async(tasks::square, 3); }); });
+  // Gives it time to wait; it is refused all the same if it comes too late.
   std::this_thread::sleep_for(50ms);
   pool.terminate();
   submitter.join();

@@ -354,6 +354,7 @@ TEST_P(Control, TheEndOfThePoolWakesWhoWaitsToSubmit) {
   BusyPool busy(std::move(limited));
   std::thread submitter(
       [&] { thrown_by<PoolClosedError>([&] { busy.pool.apply_async(tasks::square, 3); }); });
+  // Gives it time to wait; it is refused all the same if it comes too late.
   std::this_thread::sleep_for(50ms);
   busy.pool.terminate();
   submitter.join();

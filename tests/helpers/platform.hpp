@@ -8,6 +8,8 @@
 #include <procpool/types.hpp>
 
 #include <chrono>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,10 @@ bool end_process(Pid pid, int signum);
 /// What a worker ends with that writes through a null pointer, and how that is told.
 [[nodiscard]] ExitStatus status_of_segfault();
 [[nodiscard]] std::string name_of_segfault();
+
+/// Memory of the channel that this worker process may write to. Found on Linux and Windows only; elsewhere
+/// there is none.
+[[nodiscard]] std::vector<std::span<std::byte>> writable_channel_memory();
 
 /// The path of the program that this process runs.
 [[nodiscard]] std::string own_program();

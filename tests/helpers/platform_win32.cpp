@@ -45,6 +45,20 @@ std::string name_of_segfault() {
   return "STATUS_ACCESS_VIOLATION";
 }
 
+// The channel is the one large mapping that a worker may write to.
+std::vector<std::span<std::byte>> writable_channel_memory() {
+  constexpr SIZE_T large = SIZE_T{1} << 20U;
+  std::vector<std::span<std::byte>> found;
+  MEMORY_BASIC_INFORMATION region{};
+  for (const char* at = nullptr; ::VirtualQuery(at, &region, sizeof region) == sizeof region;
+       at = static_cast<const char*>(region.BaseAddress) + region.RegionSize) {
+    const bool mapped = region.Type == MEM_MAPPED && region.State == MEM_COMMIT;
+    if (mapped && region.Protect == PAGE_READWRITE && region.RegionSize >= large)
+      found.emplace_back(static_cast<std::byte*>(region.BaseAddress), region.RegionSize);
+  }
+  return found;
+}
+
 std::string own_program() {
   char path[4096];
   const DWORD length = ::GetModuleFileNameA(nullptr, path, sizeof path);

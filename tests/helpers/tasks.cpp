@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <random>
+#include <span>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -88,6 +89,19 @@ int exit_with(int code) {
 int hang() {
   if (in_memory::inside_worker()) in_memory::hang();
   while (true) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+int scribble_and_hang(std::uint32_t seed) {
+  std::minstd_rand random(seed);
+  const auto fill_with_noise = [&random](std::span<std::byte> memory) {
+    for (std::byte& byte : memory) byte = static_cast<std::byte>(random() >> 8U);
+  };
+  if (in_memory::inside_worker()) {
+    fill_with_noise(in_memory::this_worker_memory());
+  } else {
+    for (const std::span<std::byte> memory : writable_channel_memory()) fill_with_noise(memory);
+  }
+  return hang();
 }
 
 int throw_invalid_argument(std::string what) {

@@ -5,32 +5,10 @@
 #include "helpers/win32_process.hpp"
 
 #include <fstream>
-#include <random>
-#include <span>
 #include <string>
 #include <system_error>
 
 namespace procpool::testing::tasks {
-namespace {
-
-void fill_with_noise(std::span<std::byte> memory, std::minstd_rand& random) {
-  for (std::byte& byte : memory) byte = static_cast<std::byte>(random() >> 8U);
-}
-
-/// The channel is the one large mapping that a worker may write to.
-template <class Visit>
-void for_each_writable_shared_mapping(Visit visit) {
-  constexpr SIZE_T large = SIZE_T{1} << 20U;
-  MEMORY_BASIC_INFORMATION region{};
-  for (const char* at = nullptr; ::VirtualQuery(at, &region, sizeof region) == sizeof region;
-       at = static_cast<const char*>(region.BaseAddress) + region.RegionSize) {
-    if (region.Type != MEM_MAPPED || region.State != MEM_COMMIT || region.Protect != PAGE_READWRITE) continue;
-    if (region.RegionSize >= large)
-      visit(std::span(static_cast<std::byte*>(region.BaseAddress), region.RegionSize));
-  }
-}
-
-}  // namespace
 
 Pid worker_pid() {
   return inside_real_process() ? static_cast<Pid>(::GetCurrentProcessId()) : in_memory::this_worker_pid();
@@ -39,16 +17,6 @@ Pid worker_pid() {
 int spin_with_signals_blocked() {
   if (in_memory::inside_worker()) in_memory::hang();
   for (volatile unsigned long count = 0;;) count = count + 1;
-}
-
-int scribble_and_hang(std::uint32_t seed) {
-  std::minstd_rand random(seed);
-  if (in_memory::inside_worker()) {
-    fill_with_noise(in_memory::this_worker_memory(), random);
-  } else {
-    for_each_writable_shared_mapping([&](std::span<std::byte> memory) { fill_with_noise(memory, random); });
-  }
-  return hang();
 }
 
 // The C library looks for the end of the file first and writes then: processes would write over each other.

@@ -6,6 +6,7 @@
 
 #include "channel/host_channel.hpp"
 #include "channel/worker_channel.hpp"
+#include "unit/channel_buffer.hpp"
 
 #include <procpool/process_backend.hpp>
 
@@ -93,12 +94,8 @@ class ChannelPair final : private WorkerProcess, private WorkerLink {
       : host(*this, terms), worker(*this, spin) {}
 
   /// Zero, and of the size of a channel.
-  [[nodiscard]] std::span<std::byte> memory() noexcept override {
-    return {memory_.get(), sizeof(detail::ChannelMemory)};
-  }
-  [[nodiscard]] detail::ChannelMemory& shared() noexcept {
-    return *reinterpret_cast<detail::ChannelMemory*>(memory_.get());
-  }
+  [[nodiscard]] std::span<std::byte> memory() noexcept override { return buffer_.bytes(); }
+  [[nodiscard]] detail::ChannelMemory& shared() noexcept { return buffer_.shared(); }
 
   TestBell host_bell;
   TestBell worker_bell;
@@ -106,17 +103,6 @@ class ChannelPair final : private WorkerProcess, private WorkerLink {
   std::atomic<bool> host_gone{false};
 
  private:
-  struct Free {
-    void operator()(std::byte* bytes) const { ::operator delete(bytes, std::align_val_t(4096)); }
-  };
-  static std::unique_ptr<std::byte, Free> allocate() {
-    constexpr std::size_t size = sizeof(detail::ChannelMemory);
-    std::unique_ptr<std::byte, Free> memory(
-        static_cast<std::byte*>(::operator new(size, std::align_val_t(4096))));
-    std::memset(memory.get(), 0, size);
-    return memory;
-  }
-
   // The host's end of the process.
   void ring() noexcept override { worker_bell.ring(); }
   void kill() noexcept override {}
@@ -135,7 +121,7 @@ class ChannelPair final : private WorkerProcess, private WorkerLink {
   }
   void ring(Bell) noexcept override { host_bell.ring(); }
 
-  std::unique_ptr<std::byte, Free> memory_ = allocate();
+  ChannelBuffer buffer_;
 
  public:
   detail::HostChannel host;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "dispatcher/dispatcher.hpp"
+#include "unit/channel_buffer.hpp"
 #include "unit/channel_pair.hpp"
 
 #include <procpool/errors.hpp>
@@ -129,11 +130,9 @@ class SteppedWorker final : public WorkerLink {
     while (const auto id = run_one()) ran.push_back(*id);
     return ran;
   }
-  [[nodiscard]] detail::ChannelMemory& shared() noexcept {
-    return *reinterpret_cast<detail::ChannelMemory*>(memory_.get());
-  }
+  [[nodiscard]] detail::ChannelMemory& shared() noexcept { return buffer_.shared(); }
 
-  std::span<std::byte> memory() noexcept override { return {memory_.get(), sizeof(detail::ChannelMemory)}; }
+  std::span<std::byte> memory() noexcept override { return buffer_.bytes(); }
   /// Nobody sleeps here: what there is to do is there, or the test does it now.
   Wake wait(std::optional<Duration>) noexcept override {
     if (!while_it_waits) return Wake::host_gone;
@@ -165,18 +164,8 @@ class SteppedWorker final : public WorkerLink {
    private:
     SteppedWorker& worker_;
   };
-  struct Free {
-    void operator()(std::byte* bytes) const { ::operator delete(bytes, std::align_val_t(4096)); }
-  };
-  static std::unique_ptr<std::byte, Free> allocate() {
-    constexpr std::size_t size = sizeof(detail::ChannelMemory);
-    std::unique_ptr<std::byte, Free> memory(
-        static_cast<std::byte*>(::operator new(size, std::align_val_t(4096))));
-    std::memset(memory.get(), 0, size);
-    return memory;
-  }
 
-  std::unique_ptr<std::byte, Free> memory_ = allocate();
+  ChannelBuffer buffer_;
   detail::WorkerChannel channel_{*this, Duration::zero()};
   detail::ClaimedJob job_;
 };

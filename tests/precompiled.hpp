@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// What every test includes, precompiled where PROCPOOL_PRECOMPILE is on. No file includes it.
+#pragma once
+
+#include <procpool/procpool.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include <gtest/gtest.h>
