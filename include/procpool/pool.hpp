@@ -148,8 +148,9 @@ class Pool {
   /// So many fewer, those with the least to do; a busy one ends after its task. Throws std::invalid_argument
   /// if none would be left.
   void shrink(std::size_t count = 1) { handle_.shrink(count); }
-  /// Replaces all workers: idle ones at once, busy ones after their task. No job is lost. Throws
-  /// std::logic_error without PoolOptions::allow_restart.
+  /// Replaces all workers: idle ones at once, busy ones after their task. What has not begun yet, or is
+  /// submitted from now on, runs on new ones; no job is lost. Throws std::logic_error without
+  /// PoolOptions::allow_restart.
   void restart() { handle_.restart(); }
   /// Kills the worker, and whatever job it runs fails with Terminated. Throws std::invalid_argument if the
   /// pid is not that of a worker of this pool.

@@ -492,13 +492,6 @@ void Dispatcher::worker_started(WorkerId id, Pid pid) {
   finish_turn(lock);
 }
 
-void Dispatcher::retire_worker(WorkerId id) {
-  std::unique_lock lock(mutex_);
-  if (Worker* worker = find(id)) retire(*worker);
-  pass();
-  finish_turn(lock);
-}
-
 std::optional<WorkerId> Dispatcher::retire_least_busy() {
   std::unique_lock lock(mutex_);
   Worker* least = nullptr;
@@ -514,6 +507,17 @@ std::optional<WorkerId> Dispatcher::retire_least_busy() {
   }
   finish_turn(lock);
   return id;
+}
+
+std::vector<WorkerId> Dispatcher::retire_all() {
+  std::unique_lock lock(mutex_);
+  std::vector<WorkerId> ids;
+  for (const auto& worker : workers_) {
+    if (worker->stays()) ids.push_back(worker->id);
+    retire(*worker);
+  }
+  finish_turn(lock);
+  return ids;
 }
 
 /// The worker finishes what it has begun, and ends.

@@ -94,10 +94,10 @@ class Dispatcher {
   /// The greetings, a hello last, are sent before all jobs; their spans live as long as the Dispatcher.
   void add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process, std::span<const Message> greetings);
   void worker_started(WorkerId id, Pid pid);
-  /// Lets the worker finish what it has begun, and end.
-  void retire_worker(WorkerId id);
-  /// The same for the one with the least to do; nothing if there is none.
+  /// Lets the worker with the least to do finish what it has begun, and end; nothing if there is none.
   std::optional<WorkerId> retire_least_busy();
+  /// The same for all that there are. Any thread.
+  std::vector<WorkerId> retire_all();
   void kill_process(WorkerId id);
 
   struct Death {

@@ -306,7 +306,8 @@ void PoolCore::resize(std::size_t grow, std::size_t shrink) {
 void PoolCore::restart() {
   if (!allow_restart_) throw std::logic_error("procpool: restart() needs PoolOptions::allow_restart");
   context_->dispatcher->check_open();
-  loop_.post([this] { supervisor_.replace_all(); });
+  // Now, and not when the loop comes to it: what is submitted from here on runs on new workers.
+  loop_.post([this, retired = context_->dispatcher->retire_all()] { supervisor_.replace(retired); });
 }
 
 PoolStats PoolCore::stats() const {

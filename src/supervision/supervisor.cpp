@@ -171,13 +171,14 @@ void Supervisor::resize(std::size_t processes) {
   note_health();
 }
 
-void Supervisor::replace_all() {
+void Supervisor::replace(const std::vector<WorkerId>& retired) {
   if (!replacing_) return;
-  for (const WorkerId worker : alive_) {
-    dispatcher_.retire_worker(worker);
+  for (const WorkerId worker : retired) {
+    if (!alive_.contains(worker)) continue;  // it has ended already, and was replaced
     if (leaving_.insert(worker).second) restart_count_.fetch_add(1, std::memory_order_relaxed);
   }
   fill_up();
+  note_health();
 }
 
 void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
@@ -215,7 +216,7 @@ void Supervisor::kill(WorkerId worker) {
 
 void Supervisor::retire_all() {
   stop_replacing();
-  for (const WorkerId worker : alive_) dispatcher_.retire_worker(worker);
+  dispatcher_.retire_all();
   tell_if_gone();
 }
 

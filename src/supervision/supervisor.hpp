@@ -72,8 +72,8 @@ class Supervisor final : public ProcessEvents {
   void kill(WorkerId worker);
   /// Any number of workers, at least 1.
   void resize(std::size_t processes);
-  /// Replaces all workers by new ones, each after the job that it runs.
-  void replace_all();
+  /// Starts others in place of these, which the Dispatcher has retired.
+  void replace(const std::vector<WorkerId>& retired);
   /// Lets all workers end after what they are doing, and starts no more.
   void retire_all();
   /// Starts no more workers.

@@ -291,6 +291,21 @@ TEST_P(Control, RestartReplacesEveryWorkerAndLosesNoJob) {
   EXPECT_EQ(busy.pool.stats().restarts, 2U);
 }
 
+TEST_P(Control, WhatIsSubmittedAfterARestartRunsOnNewWorkers) {
+  PoolOptions restartable = options(2);
+  restartable.allow_restart = true;
+  Pool pool(std::move(restartable));
+  ASSERT_TRUE(is_whole(pool, 2));
+  for (int round = 0; round < 5; ++round) {
+    const std::set<Pid> before = pids_of(pool);
+    pool.restart();
+    std::vector<ApplyResult<Pid>> later;
+    for (int i = 0; i < 20; ++i) later.push_back(pool.apply_async(tasks::worker_pid));
+    for (const auto& result : later) EXPECT_FALSE(before.contains(result.get(patience)));
+    EXPECT_TRUE(is_whole(pool, 2));
+  }
+}
+
 TEST_P(Control, RestartHasToBeAllowed) {
   Pool pool = make_pool(1);
   const auto error = thrown_by<std::logic_error>([&] { pool.restart(); });

@@ -106,7 +106,7 @@ TEST_F(DispatcherLife, ARetiringWorkerFinishesWhatItHasBegunAndTheRestGoesElsewh
   add_ready_worker(1);
   const std::vector<Job> jobs = submit_many(2);
   worker(1).claim();
-  dispatcher.retire_worker(1);
+  dispatcher.retire_all();
   EXPECT_TRUE(dispatcher.worker_pids().empty());
   worker(1).answer();
   EXPECT_EQ(worker(1).claim(), std::nullopt);
