@@ -23,7 +23,7 @@ HostChannel::HostChannel(WorkerProcess& process, const WorkerTerms& terms)
     : process_(process),
       memory_(reinterpret_cast<ChannelMemory*>(process.memory().data())),
       max_message_(terms.max_message),
-      extents_(ring_slots) {
+      messages_(ring_slots) {
   control().max_message = terms.max_message;
   control().max_tasks = terms.max_tasks;
   control().max_footprint = terms.max_footprint;
@@ -41,7 +41,8 @@ bool HostChannel::violated(const char* how) noexcept {
 bool HostChannel::has_room(const Message& message) const noexcept {
   const std::size_t length = message.length();
   if (violation_ != nullptr || streaming()) return false;
-  if (distance(done_, limit_) + staged_ >= ring_slots) return false;
+  // One slot stays free: the worker may look into that of the last pack until it begins with another message.
+  if (end_message_ - first_message_ >= ring_slots - 1) return false;
   if (length <= inline_bytes) return true;
   const std::size_t used = static_cast<std::size_t>(job_bytes_end_ - job_bytes_free_from_);
   if (length > longest_whole_message) return used < byte_ring_size;
@@ -51,9 +52,9 @@ bool HostChannel::has_room(const Message& message) const noexcept {
 }
 
 void HostChannel::stage(const Message& message) {
-  const std::uint32_t number = (limit_ + staged_) & Claim::mask;
-  JobDescriptor& descriptor = memory_->jobs[number % ring_slots];
-  Extent& extent = extents_[number % ring_slots];
+  const std::uint32_t slot = end_message_++ % ring_slots;
+  JobDescriptor& descriptor = memory_->jobs[slot];
+  Outgoing& outgoing = messages_[slot];
   const bool limits = message.limited();
   const std::int64_t limit_values[2] = {message.soft_limit.count(), message.hard_limit.count()};
   const std::size_t length = message.length();
@@ -68,8 +69,13 @@ void HostChannel::stage(const Message& message) {
   if (message.announce) flags |= message_flag::announce;
   if (message.ask) flags |= message_flag::ask;
   if (limits) flags |= message_flag::limits;
+  if (message.pack) flags |= message_flag::pack;
+  descriptor.count.store(static_cast<std::uint16_t>(message.count), std::memory_order_relaxed);
 
-  extent.begin = job_bytes_end_;
+  outgoing.id = message.id;
+  outgoing.count = message.count;
+  outgoing.pack = message.pack;
+  outgoing.begin = job_bytes_end_;
   std::byte* at = nullptr;
   if (length <= inline_bytes) {
     flags |= message_flag::in_place;
@@ -101,9 +107,9 @@ void HostChannel::stage(const Message& message) {
     put(message.prefix.data(), message.prefix.size());
     put(message.arguments.data(), message.arguments.size());
   }
-  extent.end = job_bytes_end_;
+  outgoing.end = job_bytes_end_;
   descriptor.flags = flags;
-  ++staged_;
+  staged_ += message.count;
 }
 
 void HostChannel::commit() noexcept {
@@ -130,9 +136,23 @@ std::uint32_t HostChannel::take_back(std::uint32_t count) noexcept {
   });
   if (violation_ != nullptr || taken == 0) return 0;
   limit_ = (limit_ - taken) & Claim::mask;
-  job_bytes_end_ = extents_[limit_ % ring_slots].begin;
-  // A stream is always the newest job.
+  // A stream is always the newest message.
   stream_left_ = 0;
+  for (std::uint32_t left = taken; left != 0;) {
+    const std::uint32_t slot = (end_message_ - 1) % ring_slots;
+    Outgoing& newest = messages_[slot];
+    const bool is_oldest = end_message_ - first_message_ == 1;
+    const std::uint32_t part = std::min(left, newest.count - (is_oldest ? answered_ : 0));
+    left -= part;
+    newest.count -= part;
+    if (newest.count == 0) {
+      job_bytes_end_ = newest.begin;
+      --end_message_;
+    } else {
+      memory_->jobs[slot].count.store(static_cast<std::uint16_t>(newest.count), std::memory_order_relaxed);
+      answered(0);
+    }
+  }
   return taken;
 }
 
@@ -140,7 +160,7 @@ void HostChannel::pump() noexcept {
   ControlBlock& block = control();
   bool wrote = false;
   while (stream_left_ != 0) {
-    const std::uint64_t start = extents_[(limit_ - 1) % ring_slots].begin;
+    const std::uint64_t start = messages_[(end_message_ - 1) % ring_slots].begin;
     // What the worker says it has read counts only within what was sent.
     const std::uint64_t read = block.job_bytes_read.load(std::memory_order_acquire);
     const bool first_still_used = job_bytes_free_from_ != start;
@@ -195,7 +215,13 @@ void HostChannel::hold(bool on) noexcept {
 }
 
 bool HostChannel::has_begun() noexcept {
-  return head_ != done_ || (checked(control().claim.load(std::memory_order_acquire)) && head_ != done_);
+  return has_claimed(1);
+}
+
+/// Of the jobs that are not answered.
+bool HostChannel::has_claimed(std::uint32_t count) noexcept {
+  return distance(done_, head_) >= count ||
+         (checked(control().claim.load(std::memory_order_acquire)) && distance(done_, head_) >= count);
 }
 
 std::uint32_t HostChannel::unclaimed() noexcept {
@@ -207,10 +233,12 @@ std::uint32_t HostChannel::started_at_death() noexcept {
   const std::uint32_t left = unclaimed();
   if (violation_ == nullptr && outstanding() > left + 1)
     violated("it claimed a job before it answered the last");
-  // Of a worker that broke its rules the word tells nothing; a true worker answers one job before it claims
-  // the next.
-  if (violation_ != nullptr) return std::min(outstanding(), 1U);
-  return outstanding() - left;
+  // A true worker answers one job before it claims the next; of one that broke its rules the word tells
+  // nothing.
+  if (violation_ == nullptr) return outstanding() - left;
+  if (outstanding() == 0) return 0;
+  // Of a pack it had begun with all that it had claimed, when that was looked at last.
+  return std::max(1U, std::min(distance(done_, head_), oldest().count - answered_));
 }
 
 /// Changes the word by compare-exchange; false if the worker broke its rules, or the change was not wanted.
@@ -265,58 +293,101 @@ void HostChannel::set_soft_due(JobId job) noexcept {
 
 // --- results
 
-bool HostChannel::receive(JobId expected, Answer& answer) {
+bool HostChannel::receive(Answer& answer) {
   if (violation_ != nullptr) return false;
   if (incoming_left_ != 0) return receive_stream(answer);
 
   const std::uint32_t published = control().result_tail.load(std::memory_order_acquire) - results_read_;
   if (published == 0) return false;
   if (published > ring_slots) return violated("it published more results than the ring holds");
-  if (outstanding() == 0) return violated("it published a result and had no job");
-  if (!has_begun()) return violated("it answered a job that it had not claimed");
+  if (first_message_ == end_message_) return violated("it published a result and had no job");
 
   ResultDescriptor descriptor;
   std::memcpy(&descriptor, &memory_->results[results_read_ % ring_slots], sizeof descriptor);
-  if (descriptor.job_id != expected) return violated("its result names another job");
   if (descriptor.kind > ResultKind::progress) return violated("its result is of no known kind");
-  const std::size_t length = descriptor.length;
-  if (length > max_message_) return violated("its result is longer than a message may be");
+  const bool pack = descriptor.kind == ResultKind::pack;
+  if (!(pack ? check_pack(descriptor) : check_job(descriptor))) return false;
 
   answer.id = descriptor.job_id;
   answer.kind = descriptor.kind;
+  answer.count = 1;
   answer.last = (descriptor.flags & message_flag::last) != 0;
   answer.elapsed = Duration(
       static_cast<std::int64_t>(std::min<std::uint64_t>(descriptor.elapsed_ns, std::uint64_t{1} << 62)));
   answer.bytes.clear();
+  if (!read_bytes(descriptor, answer.bytes)) return false;
+  ++results_read_;
+  if (incoming_left_ != 0) {
+    incoming_answer_ = Answer{answer.id, answer.kind, answer.last, 1, answer.elapsed, {}};
+    return receive_stream(answer);
+  }
+  if (pack) {
+    answer.count = descriptor.count - salvaged_;
+    if (salvaged_ != 0) {
+      const ByteBuffer records = std::exchange(answer.bytes, ByteBuffer());
+      if (!take_pack(records.view(), salvaged_, answer)) return false;
+      salvaged_ = 0;
+    }
+    answered(answer.count);
+  } else if (answer.kind != ResultKind::progress) {
+    answered(1);
+  }
+  return true;
+}
+
+bool HostChannel::has_results() const noexcept {
+  return violation_ == nullptr && control().result_tail.load(std::memory_order_acquire) != results_read_;
+}
+
+/// The answer to several jobs of the oldest pack; the first of them may have been salvaged.
+bool HostChannel::check_pack(const ResultDescriptor& descriptor) noexcept {
+  if (!oldest().pack) return violated("it answers a single job as if it were a pack");
+  if (descriptor.job_id != oldest().id + answered_ - salvaged_)
+    return violated("its result names another job");
+  if (descriptor.count < salvaged_ || descriptor.count - salvaged_ > oldest().count - answered_) {
+    return violated("it answers more jobs than its pack has, or fewer than it had answered");
+  }
+  if (!has_claimed(descriptor.count - salvaged_))
+    return violated("it answered a job that it had not claimed");
+  if (descriptor.length > draft_size) return violated("its result is longer than that of a pack may be");
+  return true;
+}
+
+/// The answer to the oldest job, or a report on one of its pack.
+bool HostChannel::check_job(const ResultDescriptor& descriptor) noexcept {
+  if (!has_claimed(1)) return violated("it answered a job that it had not claimed");
+  const JobId ahead = descriptor.job_id - (oldest().id + answered_);
+  const bool report = descriptor.kind == ResultKind::progress;
+  if (report ? ahead >= oldest().count - answered_ : (ahead != 0 || salvaged_ != 0)) {
+    return violated("its result names another job");
+  }
+  if (descriptor.length > max_message_) return violated("its result is longer than a message may be");
+  return true;
+}
+
+/// Or begins with a stream.
+bool HostChannel::read_bytes(const ResultDescriptor& descriptor, ByteBuffer& bytes) {
+  const std::size_t length = descriptor.length;
   if ((descriptor.flags & message_flag::in_place) != 0) {
     if (length > inline_bytes) return violated("its result is longer than its place");
-    answer.bytes.append(descriptor.bytes, length);
-  } else {
-    const bool streamed = (descriptor.flags & message_flag::streamed) != 0;
-    const std::uint64_t ahead = descriptor.position - result_bytes_read_;
-    if (ahead > byte_ring_size || (streamed && ahead != 0))
-      return violated("its result lies outside of its ring");
-    if (streamed) {
-      if (length <= longest_whole_message || descriptor.kind == ResultKind::progress) {
-        return violated("it streams what is not a long result");
-      }
-      incoming_left_ = length;
-      incoming_answer_ = Answer{answer.id, answer.kind, answer.last, answer.elapsed, {}};
-      ++results_read_;
-      return receive_stream(answer);
-    }
-    const std::size_t offset = descriptor.position & byte_mask;
-    if (length > byte_ring_size - offset || ahead + length > byte_ring_size) {
-      return violated("its result lies outside of its ring");
-    }
-    answer.bytes.append(memory_->result_bytes + offset, length);
-    result_bytes_read_ = descriptor.position + length;
+    bytes.append(descriptor.bytes, length);
+    return true;
   }
-  ++results_read_;
-  if (descriptor.kind != ResultKind::progress) {
-    job_bytes_free_from_ = extents_[done_ % ring_slots].end;
-    done_ = (done_ + 1) & Claim::mask;
+  const std::uint64_t ahead = descriptor.position - result_bytes_read_;
+  if ((descriptor.flags & message_flag::streamed) != 0) {
+    if (length <= longest_whole_message || descriptor.kind == ResultKind::progress) {
+      return violated("it streams what is not a long result");
+    }
+    if (ahead != 0) return violated("its result lies outside of its ring");
+    incoming_left_ = length;
+    return true;
   }
+  const std::size_t offset = descriptor.position & byte_mask;
+  if (ahead > byte_ring_size || length > byte_ring_size - offset || ahead + length > byte_ring_size) {
+    return violated("its result lies outside of its ring");
+  }
+  bytes.append(memory_->result_bytes + offset, length);
+  result_bytes_read_ = descriptor.position + length;
   return true;
 }
 
@@ -335,9 +406,59 @@ bool HostChannel::receive_stream(Answer& answer) {
     release();
   }
   answer = std::move(incoming_answer_);
-  job_bytes_free_from_ = extents_[done_ % ring_slots].end;
-  done_ = (done_ + 1) & Claim::mask;
+  answered(1);
   return true;
+}
+
+bool HostChannel::salvage(Answer& answer) {
+  if (violation_ != nullptr || incoming_left_ != 0 || first_message_ == end_message_ || !oldest().pack)
+    return false;
+  const Draft draft = Draft::unpack(control().draft.load(std::memory_order_acquire));
+  if (draft.first != ((done_ - salvaged_) & Claim::mask) || draft.count <= salvaged_) return false;
+  const std::uint32_t count = draft.count - salvaged_;
+  if (count > oldest().count - answered_) return violated("it answers more jobs than its pack has");
+  if (!has_claimed(count)) return violated("it answered a job that it had not claimed");
+
+  if (draft.length > draft_size) return violated("its draft is longer than a draft may be");
+  const std::byte* const place = memory_->drafts[draft.place];
+  const std::vector<std::byte> records(place, place + draft.length);
+  answer.id = oldest().id + answered_;
+  answer.kind = ResultKind::pack;
+  answer.count = count;
+  answer.last = false;
+  answer.elapsed = Duration::zero();
+  answer.bytes.clear();
+  if (!take_pack(records, salvaged_, answer)) return false;
+  salvaged_ += count;
+  answered(count);
+  return true;
+}
+
+/// Copies the answers of `answer.count` jobs behind those of `skip`.
+bool HostChannel::take_pack(std::span<const std::byte> records, std::uint32_t skip, Answer& answer) {
+  for (std::uint32_t i = 0; i < skip + answer.count; ++i) {
+    std::uint32_t length = 0;
+    if (records.size() >= answer_header)
+      std::memcpy(&length, records.data() + sizeof(ResultKind), sizeof length);
+    if (records.size() < answer_header || length > records.size() - answer_header) {
+      return violated("the answers of its pack make no sense");
+    }
+    const std::size_t size = answer_header + length;
+    if (i >= skip) answer.bytes.append(records.first(size));
+    records = records.subspan(size);
+  }
+  return true;
+}
+
+/// So many of the oldest jobs are.
+void HostChannel::answered(std::uint32_t count) noexcept {
+  done_ = (done_ + count) & Claim::mask;
+  answered_ += count;
+  // A pack is out until the worker has published what was salvaged.
+  if (answered_ != oldest().count || salvaged_ != 0) return;
+  job_bytes_free_from_ = oldest().end;
+  answered_ = 0;
+  ++first_message_;
 }
 
 void HostChannel::release() noexcept {

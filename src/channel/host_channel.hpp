@@ -27,6 +27,10 @@ struct Message {
   bool announce = false;
   bool ask = false;  ///< the worker waits for acknowledge() before it begins
   std::uint32_t items = 1;
+  /// Of a pack: its jobs, whose ids follow each other. The arguments are then those of all, each behind its
+  /// length (32 bits), `longest_pack` bytes at most.
+  std::uint32_t count = 1;
+  bool pack = false;
   Duration soft_limit{0};  ///< 0: none
   Duration hard_limit{0};
   std::span<const std::byte> prefix;
@@ -43,8 +47,9 @@ struct Message {
 struct Answer {
   JobId id = 0;
   ResultKind kind = ResultKind::value;
-  bool last = false;  ///< the worker claims nothing more, and ends
-  Duration elapsed{0};
+  bool last = false;        ///< the worker claims nothing more, and ends
+  std::uint32_t count = 1;  ///< of the kind `pack`: how many jobs it answers, which may be none
+  Duration elapsed{0};      ///< 0: unknown
   ByteBuffer bytes;
 };
 
@@ -111,9 +116,13 @@ class HostChannel {
 
   // --- results
 
-  /// The next answer, if there is one: of the oldest outstanding job, whose id is `expected`. Whole answers
-  /// only.
-  bool receive(JobId expected, Answer& answer);
+  /// The next answer, if there is one: to the oldest outstanding job, or to the oldest jobs of its pack.
+  /// Whole answers only.
+  bool receive(Answer& answer);
+  /// What the worker has answered of the oldest pack and not published yet, if there is something.
+  bool salvage(Answer& answer);
+  /// receive() would find something.
+  [[nodiscard]] bool has_results() const noexcept;
   /// Lets the worker reuse what receive() has read, and wakes it if it waits for room.
   void release() noexcept;
 
@@ -140,11 +149,27 @@ class HostChannel {
  private:
   friend struct ChannelTestPeer;  // lets tests begin near the end of what the counters can count
 
+  /// A message that is out.
+  struct Outgoing {
+    JobId id;             ///< of its first job
+    std::uint32_t count;  ///< of its jobs
+    bool pack;
+    std::uint64_t begin;  ///< of its bytes in the byte ring
+    std::uint64_t end;
+  };
+
   template <class Change>
   bool change_claim(Change&& change) noexcept;
   std::optional<Claim> checked(std::uint64_t word) noexcept;
   void wake(WorkerSleep reason) noexcept;
   bool receive_stream(Answer& answer);
+  bool check_pack(const ResultDescriptor& descriptor) noexcept;
+  bool check_job(const ResultDescriptor& descriptor) noexcept;
+  bool read_bytes(const ResultDescriptor& descriptor, ByteBuffer& bytes);
+  bool take_pack(std::span<const std::byte> records, std::uint32_t skip, Answer& answer);
+  [[nodiscard]] bool has_claimed(std::uint32_t count) noexcept;
+  [[nodiscard]] const Outgoing& oldest() const noexcept { return messages_[first_message_ % ring_slots]; }
+  void answered(std::uint32_t count) noexcept;
   bool violated(const char* how) noexcept;
   [[nodiscard]] ControlBlock& control() const noexcept { return memory_->control; }
 
@@ -160,12 +185,11 @@ class HostChannel {
   bool hold_ = false;
   bool stop_ = false;
 
-  /// For each outstanding job, where in the byte ring its bytes begin and end.
-  struct Extent {
-    std::uint64_t begin;
-    std::uint64_t end;
-  };
-  std::vector<Extent> extents_;
+  std::vector<Outgoing> messages_;
+  std::uint32_t first_message_ = 0;
+  std::uint32_t end_message_ = 0;
+  std::uint32_t answered_ = 0;  ///< jobs of the oldest message
+  std::uint32_t salvaged_ = 0;  ///< the last of these, which the worker will publish yet
   std::uint64_t job_bytes_end_ = 0;
   std::uint64_t job_bytes_free_from_ = 0;
 

@@ -27,6 +27,12 @@ inline constexpr std::size_t inline_bytes = 32;
 /// Of a progress report.
 inline constexpr std::size_t longest_note = 1000;
 
+/// What the jobs of one pack may have for arguments, in bytes, and how many they may be.
+inline constexpr std::size_t longest_pack = std::size_t{32} << 10;
+inline constexpr std::uint32_t most_in_pack = 4096;
+/// Where a worker gathers the answers of a pack; there are two such places.
+inline constexpr std::size_t draft_size = std::size_t{32} << 10;
+
 enum class MessageKind : std::uint8_t {
   task,
   exit_task,  ///< what to run when the worker ends
@@ -41,9 +47,11 @@ inline constexpr std::uint8_t chunk = 8;     ///< several items, each with a len
 inline constexpr std::uint8_t limits = 16;   ///< job: begins with its soft and hard limit (2 x 64 bits, ns)
 inline constexpr std::uint8_t ask = 64;      ///< job: the worker waits for the host's word (`acknowledged`)
 inline constexpr std::uint8_t last = 32;     ///< result: the worker ends now, of its own accord
+inline constexpr std::uint8_t pack = 128;    ///< several jobs, each with a length before its arguments
 }  // namespace message_flag
 
-/// A job, as the host publishes it: prefix (the callable) and arguments, one after the other.
+/// What the host publishes: prefix (the callable) and arguments, one after the other, of a job; or of a pack
+/// of jobs, whose ids follow each other and which are claimed one by one.
 struct JobDescriptor {
   std::uint64_t job_id;
   std::uint64_t task;
@@ -52,7 +60,8 @@ struct JobDescriptor {
   std::uint32_t items;
   MessageKind kind;
   std::uint8_t flags;
-  std::uint16_t unused;
+  /// The jobs in it. The host lowers it, after `claim`, when it takes back the rest of a pack.
+  std::atomic<std::uint16_t> count;
   union {
     std::byte bytes[inline_bytes];
     std::uint64_t position;  ///< in the byte ring, counted from the channel's birth
@@ -64,19 +73,21 @@ enum class ResultKind : std::uint8_t {
   value,      ///< the encoded result
   exception,  ///< the encoded exception
   items,      ///< of a chunk: for each item its kind (8 bits), length (32 bits) and bytes
+  pack,       ///< of several jobs of a pack: for each the same
   refused,    ///< the host did not let the job begin
   progress,   ///< of a job that still runs: fraction (double) and a note
 };
 
-/// What the worker publishes: the answer to the oldest job that has none yet, or a report on it.
+/// What the worker publishes: the answer to the oldest job that has none yet, or to so many of the oldest
+/// pack; or a report on the job that runs.
 struct ResultDescriptor {
   std::uint64_t job_id;
   std::uint64_t elapsed_ns;
   std::uint32_t length;
   ResultKind kind;
   std::uint8_t flags;
-  std::uint16_t unused;
-  std::uint64_t unused2;
+  std::uint16_t count;  ///< of a pack: the jobs that it answers
+  std::uint64_t unused;
   union {
     std::byte bytes[inline_bytes];
     std::uint64_t position;
@@ -91,9 +102,11 @@ struct ControlBlock {
   // Host and worker, by compare-exchange: see Claim.
   alignas(64) std::atomic<std::uint64_t> claim;
 
-  // Worker: the job that runs (0: none) and since when, in nanoseconds of the steady clock.
+  // Worker: the job that runs (0: none) and since when, in nanoseconds of the steady clock; a job of a pack
+  // without limits since the pack began.
   alignas(64) std::atomic<std::uint64_t> current;
   std::atomic<std::int64_t> started_at;
+  std::atomic<std::uint64_t> draft;  ///< a Draft
 
   // Worker: results published, and how often it did something else that the host should look at.
   alignas(64) std::atomic<std::uint32_t> result_tail;
@@ -133,8 +146,31 @@ struct ChannelMemory {
   alignas(4096) ResultDescriptor results[ring_slots];
   alignas(4096) std::byte job_bytes[byte_ring_size];
   alignas(4096) std::byte result_bytes[byte_ring_size];
+  alignas(4096) std::byte drafts[2][draft_size];
   alignas(4096) CrashArea crash;
 };
+
+/// The word `draft`: the answers to jobs of a pack that are not published yet, as they stand in one of the
+/// two `drafts`: like the bytes of a result of the kind `pack`. They are not lost with the worker. With each
+/// result it turns to the other draft, so that what the host copies stays as it is.
+struct Draft {
+  std::uint32_t first = 0;   ///< the number of the first of these jobs, as in Claim
+  std::uint32_t count = 0;   ///< of jobs, up to most_in_pack
+  std::uint32_t length = 0;  ///< in bytes, up to draft_size
+  std::uint32_t place = 0;   ///< which of the two
+
+  [[nodiscard]] static constexpr Draft unpack(std::uint64_t word) noexcept {
+    return {static_cast<std::uint32_t>(word), static_cast<std::uint32_t>(word >> 32) & 0x7fff,
+            static_cast<std::uint32_t>(word >> 47) & 0xffff, static_cast<std::uint32_t>(word >> 63)};
+  }
+  [[nodiscard]] constexpr std::uint64_t pack() const noexcept {
+    return std::uint64_t{first} | std::uint64_t{count} << 32 | std::uint64_t{length} << 47 |
+           std::uint64_t{place} << 63;
+  }
+};
+
+/// What stands before each answer of a chunk or pack.
+inline constexpr std::size_t answer_header = sizeof(ResultKind) + sizeof(std::uint32_t);
 
 /// The word `claim`: which of the published jobs are claimed. Numbers count jobs from the channel's birth,
 /// modulo 2^31. The host publishes by raising `limit` and takes back by lowering it; the worker claims by

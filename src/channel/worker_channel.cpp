@@ -41,22 +41,62 @@ bool WorkerChannel::try_claim(ClaimedJob& job) {
     if (control.claim.compare_exchange_weak(word, claimed.pack(), std::memory_order_seq_cst)) break;
   } while (true);
 
-  // Only now: before the claim the host may take the job back and put another one in its place.
-  const JobDescriptor& descriptor = memory_->jobs[claim.head % ring_slots];
+  if (pack_ != nullptr &&
+      ((claim.head - pack_first_) & Claim::mask) < pack_->count.load(std::memory_order_relaxed)) {
+    next_of_pack(job);
+    return true;
+  }
+  if (publish_draft() && begin_message(claim.head, job)) return true;
+  stopped_ = true;
+  return false;
+}
+
+/// Only once a job of it is claimed: before, the host may take the message back and put another one in its
+/// place.
+bool WorkerChannel::begin_message(std::uint32_t number, ClaimedJob& job) {
+  ControlBlock& control = memory_->control;
+  const JobDescriptor& descriptor = memory_->jobs[next_message_++ % ring_slots];
   job.id = descriptor.job_id;
   job.task = descriptor.task;
   job.kind = descriptor.kind;
   job.chunk = (descriptor.flags & message_flag::chunk) != 0;
+  job.pack = (descriptor.flags & message_flag::pack) != 0;
+  job.continues = false;
   job.items = descriptor.items;
   job.started = last_finished_ ? *last_finished_ : Clock::now();
   control.started_at.store(job.started.time_since_epoch().count(), std::memory_order_relaxed);
   control.current.store(job.id, std::memory_order_release);
   if ((descriptor.flags & message_flag::announce) != 0) signal_host();
-  if (!read_arguments(descriptor, job) || !ask_for_word(descriptor, job)) {
-    stopped_ = true;
-    return false;
+  if (!read_arguments(descriptor, job) || !ask_for_word(descriptor, job)) return false;
+  pack_ = nullptr;
+  if (job.pack) {
+    pack_ = &descriptor;
+    pack_first_ = number;
+    pack_arguments_ = job.arguments;
+    draft_.first = number;
+    take_arguments(job);
   }
   return true;
+}
+
+void WorkerChannel::next_of_pack(ClaimedJob& job) noexcept {
+  ControlBlock& control = memory_->control;
+  ++job.id;
+  job.continues = true;
+  if (job.soft_limit || job.hard_limit || draft_.count == 0) {
+    job.started = last_finished_ ? *last_finished_ : Clock::now();
+    control.started_at.store(job.started.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  control.current.store(job.id, std::memory_order_release);
+  take_arguments(job);
+}
+
+/// From those of the pack.
+void WorkerChannel::take_arguments(ClaimedJob& job) noexcept {
+  std::uint32_t length = 0;
+  std::memcpy(&length, pack_arguments_.data(), sizeof length);
+  job.arguments = pack_arguments_.subspan(sizeof length, length);
+  pack_arguments_ = pack_arguments_.subspan(sizeof length + length);
 }
 
 bool WorkerChannel::read_arguments(const JobDescriptor& descriptor, ClaimedJob& job) {
@@ -124,6 +164,42 @@ bool WorkerChannel::read_stream(const JobDescriptor& descriptor) {
 
 bool WorkerChannel::publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes,
                             bool last) {
+  if (kind == ResultKind::progress || !job.pack) return publish_now(job, kind, bytes, 1, last);
+  if (answer_header + bytes.size() > draft_size - draft_.length && !publish_draft()) return false;
+  if (answer_header + bytes.size() <= draft_size) {
+    add_to_draft(job, kind, bytes);
+    return true;
+  }
+  draft_.first = (draft_.first + 1) & Claim::mask;
+  return publish_now(job, kind, bytes, 1, last);
+}
+
+/// From now on it is not lost with the worker.
+void WorkerChannel::add_to_draft(const ClaimedJob& job, ResultKind kind,
+                                 std::span<const std::byte> bytes) noexcept {
+  if (job.soft_limit || job.hard_limit) last_finished_ = Clock::now();
+  if (draft_.count == 0) drafted_ = job;
+  std::byte* const at = memory_->drafts[draft_.place] + draft_.length;
+  const auto length = static_cast<std::uint32_t>(bytes.size());
+  std::memcpy(at, &kind, sizeof kind);
+  std::memcpy(at + sizeof kind, &length, sizeof length);
+  if (length != 0) std::memcpy(at + answer_header, bytes.data(), length);
+  draft_.length += static_cast<std::uint32_t>(answer_header) + length;
+  ++draft_.count;
+  memory_->control.draft.store(draft_.pack(), std::memory_order_release);
+}
+
+bool WorkerChannel::publish_draft() {
+  if (draft_.count == 0) return true;
+  const std::span<const std::byte> answers{memory_->drafts[draft_.place], draft_.length};
+  if (!publish_now(drafted_, ResultKind::pack, answers, draft_.count, false)) return false;
+  draft_ = {(draft_.first + draft_.count) & Claim::mask, 0, 0, draft_.place ^ 1};
+  memory_->control.draft.store(draft_.pack(), std::memory_order_release);
+  return true;
+}
+
+bool WorkerChannel::publish_now(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes,
+                                std::uint32_t count, bool last) {
   ControlBlock& control = memory_->control;
   last_finished_ = Clock::now();
   const bool whole = bytes.size() <= longest_whole_message;
@@ -134,6 +210,7 @@ bool WorkerChannel::publish(const ClaimedJob& job, ResultKind kind, std::span<co
   descriptor.elapsed_ns = static_cast<std::uint64_t>((*last_finished_ - job.started).count());
   descriptor.length = static_cast<std::uint32_t>(bytes.size());
   descriptor.kind = kind;
+  descriptor.count = static_cast<std::uint16_t>(count);
   descriptor.flags = last ? message_flag::last : std::uint8_t{0};
   if (bytes.size() <= inline_bytes) {
     descriptor.flags |= message_flag::in_place;

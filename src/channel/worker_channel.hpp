@@ -22,6 +22,8 @@ struct ClaimedJob {
   std::uint64_t task = 0;
   MessageKind kind = MessageKind::task;
   bool chunk = false;
+  bool pack = false;       ///< it is one of a pack
+  bool continues = false;  ///< of the same pack as the job before: task and prefix are the same
   std::uint32_t items = 0;
   std::optional<Duration> soft_limit;
   std::optional<Duration> hard_limit;
@@ -43,7 +45,7 @@ class WorkerChannel {
   template <class Idle>
   bool next(ClaimedJob& job, Idle&& idle) {
     while (!try_claim(job)) {
-      if (stopped_) return false;
+      if (!publish_draft() || stopped_) return false;
       last_finished_.reset();
       if (spin_.until([this] { return has_work(); })) continue;
       idle();
@@ -52,8 +54,9 @@ class WorkerChannel {
     return true;
   }
 
-  /// Publishes the answer to, or a report on, the job that was claimed last. Waits for room; false if the
-  /// host is gone. After the `last` answer the worker has to end.
+  /// Publishes the answer to, or a report on, the job that was claimed last; the answer to one of a pack
+  /// comes into the draft, which next() publishes. Waits for room; false if the host is gone. After the
+  /// `last` answer the worker has to end.
   bool publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes, bool last = false);
 
   [[nodiscard]] std::size_t max_message() const noexcept { return memory_->control.max_message; }
@@ -79,6 +82,13 @@ class WorkerChannel {
 
   [[nodiscard]] bool has_work() const noexcept;
   bool try_claim(ClaimedJob& job);
+  bool begin_message(std::uint32_t number, ClaimedJob& job);
+  void next_of_pack(ClaimedJob& job) noexcept;
+  void take_arguments(ClaimedJob& job) noexcept;
+  void add_to_draft(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes) noexcept;
+  bool publish_draft();
+  bool publish_now(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes,
+                   std::uint32_t count, bool last);
   bool read_arguments(const JobDescriptor& descriptor, ClaimedJob& job);
   bool ask_for_word(const JobDescriptor& descriptor, ClaimedJob& job);
   bool read_stream(const JobDescriptor& descriptor);
@@ -96,6 +106,12 @@ class WorkerChannel {
   Spin spin_;
   bool stopped_ = false;
   std::optional<TimePoint> last_finished_;  ///< when the next job begins, if there was no wait
+  std::uint32_t next_message_ = 0;
+  std::uint32_t pack_first_ = 0;               ///< number of the first job of the pack at hand
+  const JobDescriptor* pack_ = nullptr;        ///< nullptr: no pack is at hand
+  std::span<const std::byte> pack_arguments_;  ///< of the jobs that are left
+  ClaimedJob drafted_;                         ///< the first job in the draft
+  Draft draft_;
   std::uint32_t result_tail_ = 0;
   std::uint64_t result_bytes_end_ = 0;
   std::uint64_t stream_position_ = 0;  ///< of the job being read

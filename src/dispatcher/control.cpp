@@ -34,7 +34,7 @@ void Dispatcher::terminate(Submission& submission, int signum, const std::except
   fail_queued(submission, error);
   for (const auto& worker : workers_) {
     if (worker->out.empty() || worker->out.front().submission.get() != &submission) continue;
-    if (!hold_if_running(*worker)) continue;
+    if (!hold_if_running(*worker, std::nullopt)) continue;
     worker->signum = signum;
     condemn(*worker, Condemnation::job_terminated);
   }
@@ -98,11 +98,15 @@ bool Dispatcher::fail_asking(Submission& submission, const std::exception_ptr& e
 /// Takes back from the workers whatever units of it they have not begun with.
 void Dispatcher::withdraw(Submission& submission) {
   for (const auto& worker : workers_) {
-    const std::uint32_t out = worker->out.size();
-    std::uint32_t first = worker->greetings;
-    while (first < out && worker->out.at(first).submission.get() != &submission) ++first;
+    std::uint32_t before = 0;
+    for (std::uint32_t i = 0; i < worker->out.messages(); ++i) {
+      const InFlight& flight = worker->out.at(i);
+      if (flight.submission.get() == &submission) break;
+      before += flight.count;
+    }
     // Only the newest can be taken back, so what is behind it comes along, and is published anew.
-    if (first != out) put_back(*worker, worker->channel.take_back(out - first));
+    const std::uint32_t behind = worker->out.units() - before;
+    if (behind != 0) put_back(*worker, worker->channel.take_back(behind));
   }
 }
 
@@ -113,15 +117,14 @@ void Dispatcher::fail_queued(Submission& submission, const std::exception_ptr& e
   }
 }
 
-/// Stops the worker from starting anything; false, and undone, if its oldest job has finished at the last
-/// moment.
-bool Dispatcher::hold_if_running(Worker& worker) {
+/// Stops the worker from starting anything; false, and undone, if its oldest message, or the unit of it that
+/// is meant, has finished at the last moment.
+bool Dispatcher::hold_if_running(Worker& worker, std::optional<std::uint32_t> unit) {
   const Ref<Submission> submission = worker.out.front().submission;
-  const std::uint32_t unit = worker.out.front().unit;
   worker.channel.hold(true);
-  drain(worker);
+  drain_all(worker);
   const bool runs = !worker.out.empty() && worker.out.front().submission.get() == submission.get() &&
-                    worker.out.front().unit == unit;
+                    (!unit || worker.out.front().unit == *unit);
   if (!runs) worker.channel.hold(false);
   return runs;
 }

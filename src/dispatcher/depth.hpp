@@ -30,17 +30,23 @@ class Depth {
     // One preempted job must not make all look slow.
     mean_ += (std::min(sample, 4 * mean_ + 1000) - mean_) / 16;
   }
-  [[nodiscard]] std::uint32_t jobs() const noexcept {
-    const double count = static_cast<double>(horizon.count()) / mean_;
-    return static_cast<std::uint32_t>(std::clamp(count, 2.0, static_cast<double>(ring_slots - 1)));
-  }
-  /// How many results to wait for before looking at them: those of `horizon`, one at least.
-  [[nodiscard]] std::uint32_t results_per_look() const noexcept {
-    return static_cast<std::uint32_t>(
-        std::clamp(static_cast<double>(horizon.count()) / mean_, 1.0, static_cast<double>(ring_slots)));
+  [[nodiscard]] std::uint32_t jobs() const noexcept { return jobs_in(horizon, 2, deepest); }
+  /// How many jobs to wait for before looking at their results: those of `horizon`, one at least.
+  [[nodiscard]] std::uint32_t jobs_per_look() const noexcept { return jobs_in(horizon, 1, deepest); }
+  /// How many jobs to send as one message: more do not make a message's share of their cost much smaller.
+  [[nodiscard]] std::uint32_t jobs_per_pack() const noexcept {
+    return jobs_in(pack_horizon, 1, most_in_pack);
   }
 
  private:
+  static constexpr Duration pack_horizon = std::chrono::microseconds(20);
+  static constexpr std::uint32_t deepest = 1U << 16;
+
+  [[nodiscard]] std::uint32_t jobs_in(Duration time, std::uint32_t least, std::uint32_t most) const noexcept {
+    return static_cast<std::uint32_t>(std::clamp(static_cast<double>(time.count()) / mean_,
+                                                 static_cast<double>(least), static_cast<double>(most)));
+  }
+
   bool measured_ = false;
   double mean_ = static_cast<double>(horizon.count());
 };

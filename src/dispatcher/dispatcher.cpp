@@ -152,11 +152,8 @@ void Dispatcher::drain(Worker& worker) {
   channel.note_signals();
   if (channel.streaming()) channel.pump();
   bool any = false;
-  for (;;) {
-    const InFlight* front = worker.out.empty() ? nullptr : &worker.out.front();
-    const JobId expected =
-        front != nullptr && front->submission ? front->submission->first_id() + front->unit : no_job;
-    if (!channel.receive(expected, answer_)) break;
+  // A worker that publishes faster than we read does not keep us here.
+  for (std::uint32_t i = 0; i < ring_slots && channel.receive(answer_); ++i) {
     any = true;
     take_answer(worker, std::move(answer_));
   }
@@ -168,11 +165,15 @@ void Dispatcher::drain(Worker& worker) {
 void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
   if (answer.kind == ResultKind::progress) {
     const InFlight& front = worker.out.front();
-    if (front.submission && front.submission->progressed(front.unit, answer.bytes.view())) return;
+    if (front.submission) {
+      const auto unit = static_cast<std::uint32_t>(answer.id - front.submission->first_id());
+      if (front.submission->progressed(unit, answer.bytes.view())) return;
+    }
     worker.channel.blame("its progress report makes no sense");
     return;
   }
-  InFlight flight = worker.out.pop_front();
+  if (answer.count == 0) return;
+  const InFlight flight = worker.out.pop_front(answer.count);
   if (!flight.submission) {
     if (answer.kind == ResultKind::exception) {
       worker.startup_error = decode_exception(answer.bytes.view(), RemoteInfo{worker.pid, 0});
@@ -181,23 +182,35 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
     return;
   }
   Submission& submission = *flight.submission;
-  depth_.add(answer.elapsed);
-  ++worker.jobs_done;
+  if (answer.elapsed.count() != 0) depth_.add(answer.elapsed / answer.count);
+  worker.jobs_done += answer.count;
   worker.busy += answer.elapsed;
-  ++jobs_done_;
+  jobs_done_ += answer.count;
   if (answer.last) retire(worker);
   if (flight.announce) {
     const TimePoint now = settings_.now();
     submission.started(flight.unit, worker.pid, std::max(flight.published, now - answer.elapsed));
   }
-  if (submission.settled(flight.unit)) return;  // discarded meanwhile
-  if (!submission.accept(flight.unit, std::move(answer), worker.pid)) {
-    worker.channel.blame("its result makes no sense");
-    fail_unit(submission, flight.unit,
-              loss(worker.pid, ExitStatus{}, worker.channel.violation(), false, nullptr), worker.pid);
+  if (submission.settled(flight.unit)) return;  // discarded meanwhile, as a whole
+  if (submission.accept(flight.unit, std::move(answer), worker.pid)) {
+    units_settled(submission, flight.count);
     return;
   }
-  unit_settled(submission);
+  worker.channel.blame("its result makes no sense");
+  const auto error = loss(worker.pid, ExitStatus{}, worker.channel.violation(), false, nullptr);
+  for (std::uint32_t i = 0; i < flight.count; ++i) fail_unit(submission, flight.unit + i, error, worker.pid);
+}
+
+/// Takes also what the worker has answered and not published: of one that has to claim nothing more.
+void Dispatcher::drain_all(Worker& worker) {
+  if (!worker.heard()) return;
+  // Held, it finishes one job at most and publishes what it has, which may come between two looks.
+  constexpr int enough = 4;
+  for (int look = 0; look < enough; ++look) {
+    drain(worker);
+    if (worker.channel.salvage(answer_)) take_answer(worker, std::move(answer_));
+    if (!worker.channel.has_results()) break;
+  }
 }
 
 /// Tells of the start of the job that runs now, once.
@@ -213,14 +226,16 @@ void Dispatcher::fail_unit(Submission& submission, std::uint32_t unit, const std
                            Pid pid) {
   if (submission.settled(unit)) return;
   submission.fail(unit, error, pid);
-  unit_settled(submission);
+  units_settled(submission, 1);
 }
 
-/// To be called after each unit's outcome is there.
-void Dispatcher::unit_settled(Submission& submission) {
+/// To be called when the outcome of so many units is there.
+void Dispatcher::units_settled(Submission& submission, std::uint32_t count) {
   if (settings_.max_queued != 0) {
     const std::lock_guard guard(inbox_mutex_);
-    if (open_units_-- == settings_.max_queued) fewer_open_.notify_all();
+    const bool full = open_units_ >= settings_.max_queued;
+    open_units_ -= count;
+    if (full && open_units_ < settings_.max_queued) fewer_open_.notify_all();
   }
   if (!submission.ready()) return;
   waiting_.settled(loop_, submission);
@@ -260,15 +275,19 @@ void Dispatcher::refill() {
 
 /// Gives each worker that has at most `few` jobs so many that it has `most`.
 void Dispatcher::stage_round(TimePoint now, std::uint32_t few, std::uint32_t most) {
+  // A worker that may end after any job is given them one by one.
+  const bool alone = settings_.terms.max_tasks != 0 || settings_.terms.max_footprint != 0;
+  const std::uint32_t pack = alone ? 1 : depth_.jobs_per_pack();
   for (std::size_t i = 0; i < workers_.size() && !queue_.empty(); ++i) {
     Worker& worker = *workers_[(next_worker_ + i) % workers_.size()];
     if (!worker.takes_jobs() || worker.jobs_out() > few || !announce_images(worker)) continue;
-    while (worker.jobs_out() < most && stage_next(worker, now)) {
+    while (worker.jobs_out() < most && stage_next(worker, std::min(most - worker.jobs_out(), pack), now)) {
     }
   }
 }
 
-bool Dispatcher::stage_next(Worker& worker, TimePoint now) {
+/// A job, or a pack of up to `most` units.
+bool Dispatcher::stage_next(Worker& worker, std::uint32_t most, TimePoint now) {
   while (!queue_.empty()) {
     Queued& queued = queue_.front();
     if (queued.first == queued.end) {
@@ -282,21 +301,23 @@ bool Dispatcher::stage_next(Worker& worker, TimePoint now) {
     }
     Message message;
     message.id = queued.submission->first_id() + queued.first;
-    queued.submission->describe(queued.first, message);
+    queued.submission->describe(queued.first, std::min(most, queued.end - queued.first), message);
     const Limits limits = queued.submission->limits();
     message.soft_limit = limits.soft;
     message.hard_limit = limits.hard;
     if (!worker.channel.has_room(message)) return false;
     worker.channel.stage(message);
     if (limits.any()) expect_deadline(now + nearer(limits));
-    --queued_units_;
-    const std::uint32_t unit = queued.first++;
+    InFlight flight{{}, queued.first, message.count, message.announce, message.ask, now, false, queued.first};
+    queued_units_ -= message.count;
+    queued.first += message.count;
     if (queued.first == queued.end) {
-      worker.out.push_back({std::move(queued.submission), unit, message.announce, message.ask, false, now});
+      flight.submission = std::move(queued.submission);
       queue_.pop_front();
     } else {
-      worker.out.push_back({queued.submission, unit, message.announce, message.ask, false, now});
+      flight.submission = queued.submission;
     }
+    worker.out.push_back(std::move(flight));
     return true;
   }
   return false;
@@ -323,7 +344,7 @@ bool Dispatcher::rebalance() {
     std::uint32_t most = 0;
     for (const auto& worker : workers_) {
       // A single job that was published just now will be claimed in a moment.
-      if (worker->out.size() < 2) continue;
+      if (worker->out.units() < 2) continue;
       const std::uint32_t unclaimed = worker->channel.unclaimed();
       if (unclaimed > most) {
         most = unclaimed;
@@ -334,7 +355,7 @@ bool Dispatcher::rebalance() {
     const TimePoint now = settings_.now();
     const auto running = richest->channel.running(richest->out.front().published, now);
     const bool stuck = !richest->up || (running && now - running->started > long_task);
-    const std::uint32_t movable = richest->out.size() - richest->greetings;
+    const std::uint32_t movable = richest->jobs_out();
     const std::uint32_t count = std::min(movable, stuck ? most : (most + 1) / 2);
     const std::uint32_t taken = richest->channel.take_back(count);
     put_back(*richest, taken);
@@ -348,21 +369,22 @@ bool Dispatcher::rebalance() {
 
 /// The newest `count` jobs of the worker, which it has not claimed, go to the front of the queue.
 void Dispatcher::put_back(Worker& worker, std::uint32_t count) {
-  for (; count != 0; --count) {
-    InFlight flight = worker.out.pop_back();
+  while (count != 0) {
+    InFlight flight = worker.out.pop_back(count);
+    count -= flight.count;
     if (!flight.submission) {
       --worker.greetings;
       continue;
     }
-    ++queued_units_;
+    queued_units_ += flight.count;
     if (!queue_.empty()) {
       Queued& front = queue_.front();
-      if (front.submission.get() == flight.submission.get() && front.first == flight.unit + 1) {
+      if (front.submission.get() == flight.submission.get() && front.first == flight.unit + flight.count) {
         front.first = flight.unit;
         continue;
       }
     }
-    queue_.push_front({std::move(flight.submission), flight.unit, flight.unit + 1});
+    queue_.push_front({std::move(flight.submission), flight.unit, flight.unit + flight.count});
   }
 }
 
@@ -372,16 +394,16 @@ void Dispatcher::put_back(Worker& worker, std::uint32_t count) {
 /// one, less while more jobs wait, and never more than it takes to settle what somebody waits for.
 void Dispatcher::aim() {
   for (const auto& worker : workers_) {
-    const std::uint32_t out = worker->out.size();
-    if (out == 0) continue;
-    std::uint32_t results = std::min(out, depth_.results_per_look());
-    if (!queue_.empty() || out >= worth_halving) results = std::min(results, std::max(1U, out / 2));
-    for (std::uint32_t i = 0; i + 1 < results; ++i) {
-      const Submission* submission = worker->out.at(i).submission.get();
-      if (submission == nullptr || (submission->units() == 1 && submission->awaited())) {
-        results = i + 1;
-        break;
-      }
+    const std::uint32_t units = worker->out.units();
+    if (units == 0) continue;
+    std::uint32_t wanted = std::min(units, depth_.jobs_per_look());
+    if (!queue_.empty() || units >= worth_halving) wanted = std::min(wanted, std::max(1U, units / 2));
+    std::uint32_t results = 0;
+    for (std::uint32_t covered = 0; covered < wanted;) {
+      const InFlight& flight = worker->out.at(results++);
+      covered += flight.count;
+      const Submission* submission = flight.submission.get();
+      if (submission == nullptr || (submission->units() == 1 && submission->awaited())) break;
     }
     worker->channel.aim(results);
   }
@@ -389,7 +411,7 @@ void Dispatcher::aim() {
 
 void Dispatcher::arm() {
   bool work_waits = !queue_.empty();
-  for (const auto& worker : workers_) work_waits = work_waits || worker->out.size() > 1;
+  for (const auto& worker : workers_) work_waits = work_waits || worker->out.units() > 1;
   const bool by_bell = waiting_.anybody_leads() && loop_.has_thread();
   const WakeWord::Who who = by_bell ? WakeWord::Who::leader : WakeWord::Who::loop;
   for (const auto& worker : workers_) {
@@ -475,7 +497,9 @@ void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
     for (Message greeting : greetings) {
       greeting.id = no_job;
       worker->channel.stage(greeting);
-      worker->out.push_back({{}, 0, false, false, false, settings_.now()});
+      InFlight flight;
+      flight.published = settings_.now();
+      worker->out.push_back(std::move(flight));
       ++worker->greetings;
     }
     worker->channel.commit();
@@ -524,16 +548,18 @@ std::vector<WorkerId> Dispatcher::retire_all() {
 void Dispatcher::retire(Worker& worker) {
   if (worker.retiring) return;
   worker.retiring = true;
-  put_back(worker, worker.channel.take_back(worker.out.size() - worker.greetings));
+  put_back(worker, worker.channel.take_back(worker.jobs_out()));
   worker.channel.stop();
 }
 
 void Dispatcher::condemn(Worker& worker, Condemnation why) {
+  // What it has answered so far counts, unless that shows what kind of worker it is.
+  if (worker.condemned == Condemnation::none && worker.channel.violation() == nullptr) drain_all(worker);
   if (worker.condemned != Condemnation::none) return;
   worker.condemned = why;
   worker.condemned_at = settings_.now();
   if (worker.channel.violation() == nullptr) {
-    put_back(worker, worker.channel.take_back(worker.out.size()));
+    put_back(worker, worker.channel.take_back(worker.out.units()));
     worker.channel.hold(true);
   }
   loop_.kill(worker.id);
@@ -552,7 +578,7 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
   const std::unique_ptr<Worker> worker = std::move(*place);
   workers_.erase(place);
 
-  drain(*worker);
+  drain_all(*worker);
   Death death{worker->pid, worker->up, worker->jobs_done != 0, worker->end_expected(), worker->startup_error};
   for (std::uint32_t started = worker->channel.started_at_death(); started != 0; --started) {
     const InFlight flight = worker->out.pop_front();
@@ -562,7 +588,7 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
     if (flight.announce) flight.submission->started(flight.unit, worker->pid, flight.published);
     fail_unit(*flight.submission, flight.unit, verdict(*worker, status), worker->pid);
   }
-  put_back(*worker, worker->out.size());
+  put_back(*worker, worker->out.units());
   if (terminated_) fail_waiting(terminated_);
   pass();
   finish_turn(lock);

@@ -146,11 +146,12 @@ class Dispatcher {
   void catch_up();
   void take_in();
   void drain(Worker& worker);
+  void drain_all(Worker& worker);
   void take_answer(Worker& worker, Answer&& answer);
   void note_start(Worker& worker);
   void refill();
   void stage_round(TimePoint now, std::uint32_t few, std::uint32_t most);
-  [[nodiscard]] bool stage_next(Worker& worker, TimePoint now);
+  [[nodiscard]] bool stage_next(Worker& worker, std::uint32_t most, TimePoint now);
   bool rebalance();
   void put_back(Worker& worker, std::uint32_t count);
   void note_hunger() noexcept;
@@ -169,11 +170,12 @@ class Dispatcher {
   bool fail_asking(Submission& submission, const std::exception_ptr& error);
   void withdraw(Submission& submission);
   void fail_queued(Submission& submission, const std::exception_ptr& error);
-  [[nodiscard]] bool hold_if_running(Worker& worker);
+  [[nodiscard]] bool hold_if_running(Worker& worker, std::optional<std::uint32_t> unit);
+  [[nodiscard]] static std::uint32_t running_unit(Worker& worker, TimePoint now);
   void retire(Worker& worker);
   void condemn(Worker& worker, Condemnation why);
   void fail_unit(Submission& submission, std::uint32_t unit, const std::exception_ptr& error, Pid pid);
-  void unit_settled(Submission& submission);
+  void units_settled(Submission& submission, std::uint32_t count);
   void tell_if_drained();
   [[nodiscard]] std::exception_ptr verdict(const Worker& worker, ExitStatus status);
   [[nodiscard]] bool kernel_has_killed();

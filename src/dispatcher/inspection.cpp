@@ -21,12 +21,16 @@ std::vector<Pid> Dispatcher::running_on(const Submission& submission) const {
   std::vector<Pid> pids;
   for (const auto& worker : workers_) {
     // Claimed are the one that runs and, before it, those whose answers nobody has fetched yet.
-    const std::uint32_t claimed =
-        worker->out.size() - std::min(worker->out.size(), worker->channel.unclaimed());
-    for (std::uint32_t i = 0; i < claimed; ++i) {
-      if (worker->out.at(i).submission.get() != &submission) continue;
-      pids.push_back(worker->pid);
-      break;
+    const std::uint32_t units = worker->out.units();
+    const std::uint32_t claimed = units - std::min(units, worker->channel.unclaimed());
+    std::uint32_t before = 0;
+    for (std::uint32_t i = 0; before < claimed; ++i) {
+      const InFlight& flight = worker->out.at(i);
+      if (flight.submission.get() == &submission) {
+        pids.push_back(worker->pid);
+        break;
+      }
+      before += flight.count;
     }
   }
   return pids;
@@ -56,7 +60,7 @@ PoolStats Dispatcher::stats() const {
   stats.queued = queued_units_;
   for (const auto& worker : workers_) {
     const std::uint32_t waiting = worker->channel.unclaimed();
-    const bool running = worker->up && worker->out.size() > waiting;
+    const bool running = worker->up && worker->out.units() > waiting;
     stats.queued += worker->up ? waiting : worker->jobs_out();
     stats.running += running ? 1 : 0;
     stats.workers.push_back(

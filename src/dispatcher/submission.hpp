@@ -51,9 +51,9 @@ struct Limits {
   return limits.hard.count() == 0 || limits.soft < limits.hard ? limits.soft : limits.hard;
 }
 
-/// A number of units, each of which travels as one message and settles once: by accept() or by fail(). A unit
-/// is one item, or a chunk of items. All members are called with the Dispatcher's lock held, unless said
-/// otherwise, and none calls code of the user's.
+/// A number of units, each of which settles once: by accept() or by fail(). A unit is one item, or a chunk of
+/// items, and travels as one message or, with others, in a pack. All members are called with the Dispatcher's
+/// lock held, unless said otherwise, and none calls code of the user's.
 class Submission : public Waitable {
  public:
   Submission(const Submission&) = delete;
@@ -69,8 +69,9 @@ class Submission : public Waitable {
   [[nodiscard]] JobId first_id() const noexcept { return first_id_; }
   [[nodiscard]] std::uint32_t units() const noexcept { return units_; }
 
-  /// Fills in everything but the id. The spans live until the unit settles.
-  virtual void describe(std::uint32_t unit, Message& message) const = 0;
+  /// Fills in everything but the id, for the unit and, as a pack, for up to `most` that begin with it: as
+  /// many as Message::count says. The spans live until the last of these settles.
+  virtual void describe(std::uint32_t unit, std::uint32_t most, Message& message) const = 0;
   /// The unit has settled already, so it need not be sent.
   [[nodiscard]] virtual bool settled(std::uint32_t unit) const noexcept = 0;
   [[nodiscard]] virtual Limits limits() const noexcept = 0;
@@ -82,7 +83,8 @@ class Submission : public Waitable {
   virtual void started(std::uint32_t unit, Pid pid, TimePoint when) = 0;
   /// The task reports how far it is; false if the bytes make no sense.
   [[nodiscard]] virtual bool progressed(std::uint32_t unit, std::span<const std::byte> bytes) = 0;
-  /// Takes the worker's answer; false if its bytes make no sense, and then the unit has not settled.
+  /// Takes the worker's answer to the unit, or to Answer::count units that begin with it and of which none
+  /// has settled; false if its bytes make no sense, and then none of them has.
   [[nodiscard]] virtual bool accept(std::uint32_t unit, Answer&& answer, Pid pid) = 0;
   /// `pid` is the worker that had begun with the unit; 0 if none had.
   virtual void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) = 0;

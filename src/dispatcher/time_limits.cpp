@@ -59,7 +59,7 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
     TimePoint soft = *started + limits.soft;
     if (now >= soft) {
       tell_soft_limit(front);
-      worker.channel.set_soft_due(front.submission->first_id() + front.unit);
+      worker.channel.set_soft_due(front.submission->first_id() + front.watched);
       worker.process->nudge();
       soft = now + nudge_again;
     }
@@ -68,15 +68,29 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
   return next;
 }
 
-/// When the oldest job began; nothing if it has not, or asks for the word. The worker's own account of it is
-/// believed once: a later one cannot buy time.
+/// When the job that runs began; nothing if the oldest has not, or asks for the word. The worker's own
+/// account of it is believed once: a later one cannot buy time.
 std::optional<TimePoint> Dispatcher::running_since(Worker& worker, TimePoint now) {
   InFlight& front = worker.out.front();
   if (front.asks || !worker.channel.has_begun()) return std::nullopt;
+  const std::uint32_t unit = running_unit(worker, now);
+  if (unit != front.watched) {
+    front.watched = unit;
+    front.started = TimePoint::max();
+    front.soft_told = false;
+  }
   const auto running = worker.channel.running(front.published, now);
-  const bool told = running && running->id == front.submission->first_id() + front.unit;
+  const bool told = running && running->id == front.submission->first_id() + unit;
   front.started = std::min(front.started, told ? running->started : now);
   return front.started;
+}
+
+/// Of the oldest message: the one that the worker says it runs, or the first.
+std::uint32_t Dispatcher::running_unit(Worker& worker, TimePoint now) {
+  const InFlight& front = worker.out.front();
+  const auto running = worker.channel.running(front.published, now);
+  const JobId ahead = running ? running->id - (front.submission->first_id() + front.unit) : 0;
+  return front.unit + (ahead < front.count ? static_cast<std::uint32_t>(ahead) : 0);
 }
 
 /// A worker whose end nobody tells of does not keep its job open for ever.
@@ -102,23 +116,24 @@ void Dispatcher::watch_life(Worker& worker, TimePoint now) {
 void Dispatcher::watch_memory(Worker& worker) {
   if (worker.out.empty() || !worker.out.front().submission || worker.condemned != Condemnation::none) return;
   const auto footprint = worker.process->footprint();
-  if (!footprint || *footprint <= *sampled_limit_ || !hold_if_running(worker)) return;
+  if (!footprint || *footprint <= *sampled_limit_) return;
+  if (!hold_if_running(worker, running_unit(worker, settings_.now()))) return;
   condemn(worker, Condemnation::memory_limit);
 }
 
 void Dispatcher::tell_soft_limit(InFlight& flight) {
-  if (!flight.soft_told) flight.submission->limit_passed(flight.unit, true);
+  if (!flight.soft_told) flight.submission->limit_passed(flight.watched, true);
   flight.soft_told = true;
 }
 
 /// False if the job has finished at the last moment: then the worker goes on.
 bool Dispatcher::enforce_hard_limit(Worker& worker, const Limits& limits) {
-  if (!hold_if_running(worker)) return false;
+  if (!hold_if_running(worker, worker.out.front().watched)) return false;
   worker.limit = limits.hard;
   InFlight& front = worker.out.front();
   // Both have passed if nobody could look in between.
   if (limits.soft.count() != 0) tell_soft_limit(front);
-  front.submission->limit_passed(front.unit, false);
+  front.submission->limit_passed(front.watched, false);
   condemn(worker, Condemnation::hard_limit);
   return true;
 }

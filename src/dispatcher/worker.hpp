@@ -10,10 +10,11 @@
 #include <procpool/process_backend.hpp>
 #include <procpool/types.hpp>
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <utility>
 #include <vector>
 
 namespace procpool::detail {
@@ -29,36 +30,63 @@ enum class Condemnation : std::uint8_t {
   vanished,  ///< it is dead, and nobody has told so in time
 };
 
-/// One published message. No submission: it is the worker's hello or its exit task.
+/// One published message: a unit, or a pack of units that follow each other. No submission: it is the
+/// worker's hello or its exit task.
 struct InFlight {
   Ref<Submission> submission;
-  std::uint32_t unit = 0;
+  std::uint32_t unit = 0;   ///< the first that is not answered
+  std::uint32_t count = 1;  ///< of those that are not answered
   bool announce = false;
   bool asks = false;                     ///< the worker waits for our word on it
-  bool soft_told = false;                ///< its soft limit has passed, and the worker knows
   TimePoint published;                   ///< or when the worker got our word on it
-  TimePoint started = TimePoint::max();  ///< the earliest start that was seen
+  bool soft_told = false;                ///< the soft limit of `watched` has passed, and the worker knows
+  std::uint32_t watched = 0;             ///< the unit that runs, as far as limits need to know
+  TimePoint started = TimePoint::max();  ///< of `watched`: the earliest start that was seen
 };
 
 /// The messages that are out at one worker, oldest first; as many as its job ring holds.
 class InFlightQueue {
  public:
   [[nodiscard]] bool empty() const noexcept { return first_ == end_; }
-  [[nodiscard]] std::uint32_t size() const noexcept { return end_ - first_; }
+  [[nodiscard]] std::uint32_t messages() const noexcept { return end_ - first_; }
+  [[nodiscard]] std::uint32_t units() const noexcept { return units_; }
   [[nodiscard]] InFlight& front() noexcept { return slots_[first_ % ring_slots]; }
-  [[nodiscard]] InFlight& back() noexcept { return slots_[(end_ - 1) % ring_slots]; }
   [[nodiscard]] InFlight& at(std::uint32_t index) noexcept { return slots_[(first_ + index) % ring_slots]; }
   void push_back(InFlight item) noexcept {
-    assert(size() < ring_slots);
+    assert(messages() < ring_slots);
+    units_ += item.count;
     slots_[end_++ % ring_slots] = std::move(item);
   }
-  InFlight pop_front() noexcept { return std::exchange(slots_[first_++ % ring_slots], InFlight{}); }
-  InFlight pop_back() noexcept { return std::exchange(slots_[--end_ % ring_slots], InFlight{}); }
+  /// The oldest `count` units, which are of one message.
+  InFlight pop_front(std::uint32_t count = 1) noexcept {
+    InFlight& oldest = front();
+    assert(count <= oldest.count);
+    units_ -= count;
+    if (count == oldest.count) return std::exchange(slots_[first_++ % ring_slots], InFlight{});
+    InFlight part = oldest;
+    part.count = count;
+    oldest.unit += count;
+    oldest.count -= count;
+    return part;
+  }
+  /// The newest units: up to `most`, of one message.
+  InFlight pop_back(std::uint32_t most) noexcept {
+    InFlight& newest = slots_[(end_ - 1) % ring_slots];
+    const std::uint32_t count = std::min(most, newest.count);
+    units_ -= count;
+    if (count == newest.count) return std::exchange(slots_[--end_ % ring_slots], InFlight{});
+    InFlight part = newest;
+    newest.count -= count;
+    part.unit += newest.count;
+    part.count = count;
+    return part;
+  }
 
  private:
   std::vector<InFlight> slots_ = std::vector<InFlight>(ring_slots);
   std::uint32_t first_ = 0;
   std::uint32_t end_ = 0;
+  std::uint32_t units_ = 0;
 };
 
 struct Worker {
@@ -82,7 +110,7 @@ struct Worker {
   Duration limit{0};  ///< that the condemned job has broken
   int signum = 0;     ///< that its termination was asked for with
 
-  [[nodiscard]] std::uint32_t jobs_out() const noexcept { return out.size() - greetings; }
+  [[nodiscard]] std::uint32_t jobs_out() const noexcept { return out.units() - greetings; }
   /// Its end was procpool's own doing.
   [[nodiscard]] bool end_expected() const noexcept {
     return retiring || (condemned != Condemnation::none && condemned != Condemnation::vanished);

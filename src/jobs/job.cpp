@@ -215,7 +215,7 @@ Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&
       prefix_length_(static_cast<std::uint32_t>(code.prefix_length)),
       bytes_(std::move(bytes)) {}
 
-void Call::describe(std::uint32_t, Message& message) const {
+void Call::describe(std::uint32_t, std::uint32_t, Message& message) const {
   describe_job(message);
   message.task = task_;
   message.prefix = bytes_.view().first(prefix_length_);
@@ -223,7 +223,7 @@ void Call::describe(std::uint32_t, Message& message) const {
 }
 
 bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
-  if (answer.kind == ResultKind::items) return false;
+  if (answer.kind == ResultKind::items || answer.kind == ResultKind::pack) return false;
   if (answer.kind == ResultKind::refused) {
     fail(0, refused(), 0);
     return true;

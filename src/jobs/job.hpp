@@ -125,7 +125,7 @@ class Call final : public Job {
   /// `bytes` holds the prefix and then the arguments.
   Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) noexcept;
 
-  void describe(std::uint32_t unit, Message& message) const override;
+  void describe(std::uint32_t unit, std::uint32_t most, Message& message) const override;
   [[nodiscard]] bool settled(std::uint32_t) const noexcept override { return ready(); }
   [[nodiscard]] bool accept(std::uint32_t unit, Answer&& answer, Pid pid) override;
   void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) override;

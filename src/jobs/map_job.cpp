@@ -8,12 +8,6 @@
 #include <utility>
 
 namespace procpool::detail {
-namespace {
-
-constexpr std::size_t item_header = sizeof(std::uint8_t) + sizeof(std::uint32_t);
-
-}  // namespace
-
 MapJob::MapJob(std::shared_ptr<const JobContext> context, std::uint64_t task, ByteBuffer&& prefix,
                MapItems&& items)
     : Job(std::move(context), items.units()),
@@ -33,21 +27,29 @@ std::uint32_t MapJob::item_count(std::uint32_t unit) const noexcept {
       std::min<std::size_t>(items_.chunksize(), items_.items() - first_item(unit)));
 }
 
-void MapJob::describe(std::uint32_t unit, Message& message) const {
+void MapJob::describe(std::uint32_t unit, std::uint32_t most, Message& message) const {
   describe_job(message);
   message.task = task_;
   message.prefix = prefix_.view();
   message.items = item_count(unit);
   message.chunk = items_.chunksize() > 1;
-  message.arguments = items_.unit(unit);
-  if (!message.chunk) message.arguments = message.arguments.subspan(sizeof(std::uint32_t));
+  // Who has to be told of each start has it announced one by one.
+  const bool may_pack = !message.chunk && !message.announce && !message.ask;
+  message.count = may_pack ? items_.units_within(unit, most, longest_pack) : 1;
+  message.pack = message.count > 1;
+  message.arguments = items_.units(unit, message.count);
+  if (!message.chunk && !message.pack) message.arguments = message.arguments.subspan(sizeof(std::uint32_t));
 }
 
 bool MapJob::accept(std::uint32_t unit, Answer&& answer, Pid pid) {
   const std::size_t item = first_item(unit);
   switch (answer.kind) {
     case ResultKind::items:
-      if (!accept_chunk(unit, answer.bytes.view(), pid)) return false;
+      if (items_.chunksize() == 1) return false;
+      if (!accept_items(item, item_count(unit), answer.bytes.view(), pid)) return false;
+      break;
+    case ResultKind::pack:
+      if (!accept_items(item, answer.count, answer.bytes.view(), pid)) return false;
       break;
     case ResultKind::exception:
       // Of a whole chunk, where it could not even be begun.
@@ -66,42 +68,36 @@ bool MapJob::accept(std::uint32_t unit, Answer&& answer, Pid pid) {
     case ResultKind::progress:
       return false;
   }
-  unit_done(unit, pid);
+  units_done(unit, answer.count, pid);
   return true;
 }
 
-bool MapJob::accept_chunk(std::uint32_t unit, std::span<const std::byte> bytes, Pid pid) {
-  const std::size_t first = first_item(unit);
+bool MapJob::accept_items(std::size_t first, std::uint32_t count, std::span<const std::byte> bytes, Pid pid) {
   const std::size_t failures_before = failures_.size();
-  const std::uint32_t count = item_count(unit);
+  const auto make_no_sense = [&] {
+    failures_.resize(failures_before);
+    return false;
+  };
   for (std::uint32_t i = 0; i < count; ++i) {
-    std::uint8_t kind = 0;
+    if (bytes.size() < answer_header) return make_no_sense();
+    ResultKind kind{};
     std::uint32_t length = 0;
-    if (bytes.size() >= item_header) {
-      std::memcpy(&kind, bytes.data(), sizeof kind);
-      std::memcpy(&length, bytes.data() + sizeof kind, sizeof length);
-      bytes = bytes.subspan(item_header);
-    } else {
-      kind = 0xff;
-    }
-    if (kind > static_cast<std::uint8_t>(ResultKind::exception) || length > bytes.size()) {
-      failures_.resize(failures_before);
-      return false;
-    }
+    std::memcpy(&kind, bytes.data(), sizeof kind);
+    std::memcpy(&length, bytes.data() + sizeof kind, sizeof length);
+    bytes = bytes.subspan(answer_header);
+    if (kind > ResultKind::exception || length > bytes.size()) return make_no_sense();
     keep(first + i, bytes.first(length));
-    if (kind == static_cast<std::uint8_t>(ResultKind::exception)) keep_failure(first + i, pid, nullptr);
+    if (kind == ResultKind::exception) keep_failure(first + i, pid, nullptr);
     bytes = bytes.subspan(length);
   }
-  if (bytes.empty()) return true;
-  failures_.resize(failures_before);
-  return false;
+  return bytes.empty() || make_no_sense();
 }
 
 void MapJob::fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) {
   for (std::uint32_t i = 0; i < item_count(unit); ++i) {
     keep_failure(first_item(unit) + i, pid, error);
   }
-  unit_done(unit, pid);
+  units_done(unit, 1, pid);
 }
 
 void MapJob::keep(std::size_t item, std::span<const std::byte> bytes) {
@@ -117,11 +113,14 @@ void MapJob::keep_failure(std::size_t item, Pid pid, const std::exception_ptr& e
   failures_.push_back({item, pid, error});
 }
 
-void MapJob::unit_done(std::uint32_t unit, Pid pid) {
-  unit_settled_[unit] = true;
-  unit_ended(unit, pid);
+void MapJob::units_done(std::uint32_t first, std::uint32_t count, Pid pid) {
+  for (std::uint32_t unit = first; unit != first + count; ++unit) {
+    unit_settled_[unit] = true;
+    unit_ended(unit, pid);
+  }
   if (pid != 0 && std::find(pids_.begin(), pids_.end(), pid) == pids_.end()) pids_.push_back(pid);
-  if (--units_left_ != 0) return;
+  units_left_ -= count;
+  if (units_left_ != 0) return;
   std::sort(failures_.begin(), failures_.end(),
             [](const Failure& a, const Failure& b) { return a.item < b.item; });
   finish();

@@ -21,7 +21,7 @@ class MapJob final : public Job {
   MapJob(std::shared_ptr<const JobContext> context, std::uint64_t task, ByteBuffer&& prefix,
          MapItems&& items);
 
-  void describe(std::uint32_t unit, Message& message) const override;
+  void describe(std::uint32_t unit, std::uint32_t most, Message& message) const override;
   [[nodiscard]] bool settled(std::uint32_t unit) const noexcept override { return unit_settled_[unit]; }
   [[nodiscard]] bool accept(std::uint32_t unit, Answer&& answer, Pid pid) override;
   void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) override;
@@ -49,10 +49,11 @@ class MapJob final : public Job {
 
   [[nodiscard]] std::size_t first_item(std::uint32_t unit) const noexcept;
   [[nodiscard]] std::uint32_t item_count(std::uint32_t unit) const noexcept;
-  [[nodiscard]] bool accept_chunk(std::uint32_t unit, std::span<const std::byte> bytes, Pid pid);
+  [[nodiscard]] bool accept_items(std::size_t first, std::uint32_t count, std::span<const std::byte> bytes,
+                                  Pid pid);
   void keep(std::size_t item, std::span<const std::byte> bytes);
   void keep_failure(std::size_t item, Pid pid, const std::exception_ptr& error);
-  void unit_done(std::uint32_t unit, Pid pid);
+  void units_done(std::uint32_t first, std::uint32_t count, Pid pid);
   [[nodiscard]] std::exception_ptr error_of(const Failure& failure) const;
 
   std::uint64_t task_;

@@ -133,13 +133,16 @@ class WorkerLoop final : private ProgressReporter {
         keep_exit_task(job);
         return ResultKind::value;
       }
-      std::span<const std::byte> prefix = job.prefix;
-      const TaskInvoker invoke = find_invoker(TaskRef{job.task}, prefix);
+      if (!job.continues || invoke_ == nullptr) {
+        invoke_ = nullptr;
+        prefix_ = job.prefix;
+        invoke_ = find_invoker(TaskRef{job.task}, prefix_);
+      }
       if (!job.chunk) {
-        invoke(prefix, job.arguments, answer);
+        invoke_(prefix_, job.arguments, answer);
         return ResultKind::value;
       }
-      run_chunk(job, invoke, prefix, answer);
+      run_chunk(job, answer);
       return ResultKind::items;
     } catch (...) {
       answer.clear();
@@ -175,8 +178,7 @@ class WorkerLoop final : private ProgressReporter {
   }
 
   /// Each item has an outcome of its own: kind (8 bits), length (32 bits), bytes.
-  void run_chunk(const ClaimedJob& job, TaskInvoker invoke, std::span<const std::byte> prefix,
-                 ByteBuffer& answer) {
+  void run_chunk(const ClaimedJob& job, ByteBuffer& answer) {
     std::span<const std::byte> left = job.arguments;
     for (std::uint32_t i = 0; i < job.items; ++i) {
       std::uint32_t length = 0;
@@ -185,11 +187,11 @@ class WorkerLoop final : private ProgressReporter {
       left = left.subspan(sizeof length + length);
 
       const std::size_t header = answer.size();
-      answer.extend(sizeof(ResultKind) + sizeof length);
+      answer.extend(answer_header);
       const std::size_t begin = answer.size();
       ResultKind kind = ResultKind::value;
       try {
-        invoke(prefix, arguments, answer);
+        invoke_(prefix_, arguments, answer);
       } catch (...) {
         answer.truncate(begin);
         encode_failure(answer);
@@ -204,6 +206,8 @@ class WorkerLoop final : private ProgressReporter {
   WorkerChannel channel_;
   ImageResolver resolver_;
   ClaimedJob job_;
+  TaskInvoker invoke_ = nullptr;  ///< of the message at hand
+  std::span<const std::byte> prefix_;
   std::uint64_t first_footprint_ = 0;  ///< what it was born with, if that matters
   std::uint64_t tasks_ = 0;
   TaskInvoker exit_task_ = nullptr;

@@ -47,7 +47,7 @@ class Host {
       host.note_signals();
       if (host.streaming()) host.pump();
       bool moved = false;
-      while (!out_.empty() && host.receive(out_.front(), answer_)) {
+      while (!out_.empty() && host.receive(answer_)) {
         if (!check(out_.front(), answer_)) return false;
         out_.pop_front();
         moved = true;

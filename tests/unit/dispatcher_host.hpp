@@ -10,6 +10,7 @@
 
 #include <procpool/errors.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -57,9 +58,14 @@ class FakeSubmission final : public detail::Submission {
 
   explicit FakeSubmission(std::uint32_t units = 1) : Submission(units), units_of_it(units) {}
 
-  void describe(std::uint32_t, detail::Message& message) const override {
+  void describe(std::uint32_t, std::uint32_t most, detail::Message& message) const override {
     message.announce = announce;
     message.ask = asks;
+    if (!packs) return;
+    message.count = std::min<std::uint32_t>(most, 100);
+    message.pack = message.count > 1;
+    static const std::uint32_t no_arguments[100] = {};  // the lengths
+    if (message.pack) message.arguments = std::as_bytes(std::span(no_arguments).first(message.count));
   }
   [[nodiscard]] bool settled(std::uint32_t unit) const noexcept override {
     return units_of_it[unit].settled != 0;
@@ -72,9 +78,9 @@ class FakeSubmission final : public detail::Submission {
     units_of_it[unit].started_on = pid;
   }
   [[nodiscard]] bool progressed(std::uint32_t, std::span<const std::byte>) override { return true; }
-  [[nodiscard]] bool accept(std::uint32_t unit, detail::Answer&&, Pid pid) override {
+  [[nodiscard]] bool accept(std::uint32_t unit, detail::Answer&& answer, Pid pid) override {
     if (nonsense) return false;
-    settle(unit, pid);
+    for (std::uint32_t i = 0; i < answer.count; ++i) settle(unit + i, pid);
     return true;
   }
   void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) override {
@@ -89,6 +95,7 @@ class FakeSubmission final : public detail::Submission {
   Duration lost_timeout = std::chrono::seconds(10);
   bool announce = false;
   bool asks = false;
+  bool packs = false;     ///< its units may travel together
   bool nonsense = false;  ///< whatever a worker answers makes no sense
   int soft_passed = 0;
   int hard_passed = 0;
@@ -129,6 +136,11 @@ class SteppedWorker final : public WorkerLink {
     std::vector<JobId> ran;
     while (const auto id = run_one()) ran.push_back(*id);
     return ran;
+  }
+  /// In place of what the answer that was published last says of how long its job took.
+  void say_it_took(Duration time) {
+    const std::uint32_t last = shared().control.result_tail.load() - 1;
+    shared().results[last % detail::ring_slots].elapsed_ns = static_cast<std::uint64_t>(time.count());
   }
   [[nodiscard]] detail::ChannelMemory& shared() noexcept { return buffer_.shared(); }
 

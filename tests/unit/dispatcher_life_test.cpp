@@ -168,18 +168,21 @@ TEST_F(DispatcherLife, AWaitIsEndedByADeathThatTheLoopTells) {
 TEST(DepthTest, StartsCarefullyAndGrowsWithFastJobs) {
   Depth depth;
   EXPECT_EQ(depth.jobs(), 2U);
-  EXPECT_EQ(depth.results_per_look(), 1U);
+  EXPECT_EQ(depth.jobs_per_look(), 1U);
   for (int i = 0; i < 200; ++i) depth.add(1us);
   EXPECT_GT(depth.jobs(), 100U);
+  EXPECT_EQ(depth.jobs_per_pack(), 20U);
   for (int i = 0; i < 2000; ++i) depth.add(1ns);
-  EXPECT_EQ(depth.jobs(), ring_slots - 1);
+  EXPECT_GT(depth.jobs(), ring_slots);
+  EXPECT_EQ(depth.jobs_per_pack(), most_in_pack);
 }
 
 TEST(DepthTest, SlowJobsAreGivenTwoAtATime) {
   Depth depth;
   for (int i = 0; i < 10; ++i) depth.add(5s);
   EXPECT_EQ(depth.jobs(), 2U);
-  EXPECT_EQ(depth.results_per_look(), 1U);
+  EXPECT_EQ(depth.jobs_per_pack(), 1U);
+  EXPECT_EQ(depth.jobs_per_look(), 1U);
 }
 
 TEST(DepthTest, OnePreemptedJobDoesNotMakeAllLookSlow) {
@@ -196,7 +199,8 @@ TEST(DepthTest, NonsenseDoesNoHarm) {
   depth.add(-5s);
   depth.add(Duration::max());
   EXPECT_GE(depth.jobs(), 2U);
-  EXPECT_LT(depth.jobs(), ring_slots);
+  EXPECT_LE(depth.jobs(), 1U << 16);
+  EXPECT_LE(depth.jobs_per_pack(), most_in_pack);
 }
 
 bool add_bytes(MapItems& items, std::size_t count) {
@@ -211,10 +215,10 @@ TEST(MapItemsTest, ItemsStandBehindTheirLengthInUnitsOfTheChunksize) {
   for (std::size_t i = 0; i < 7; ++i) EXPECT_TRUE(add_bytes(items, i));
   EXPECT_EQ(items.items(), 7U);
   EXPECT_EQ(items.units(), 3U);
-  EXPECT_EQ(items.unit(0).size(), 3 * 4 + 0 + 1 + 2U);
-  EXPECT_EQ(items.unit(1).size(), 3 * 4 + 3 + 4 + 5U);
-  EXPECT_EQ(items.unit(2).size(), 4 + 6U);
-  EXPECT_EQ(static_cast<int>(items.unit(2)[0]), 6);
+  EXPECT_EQ(items.units(0, 1).size(), 3 * 4 + 0 + 1 + 2U);
+  EXPECT_EQ(items.units(1, 1).size(), 3 * 4 + 3 + 4 + 5U);
+  EXPECT_EQ(items.units(2, 1).size(), 4 + 6U);
+  EXPECT_EQ(static_cast<int>(items.units(2, 1)[0]), 6);
 }
 
 TEST(MapItemsTest, WhatEncodesNothingOrThrowsIsNoItem) {
@@ -233,8 +237,8 @@ TEST(MapItemsTest, WhatEncodesNothingOrThrowsIsNoItem) {
   EXPECT_TRUE(add_bytes(items, 6));
   EXPECT_TRUE(add_bytes(items, 7));
   EXPECT_EQ(items.units(), 2U);
-  EXPECT_EQ(items.unit(0).size(), 2 * 4 + 5 + 6U);
-  EXPECT_EQ(items.unit(1).size(), 4 + 7U);
+  EXPECT_EQ(items.units(0, 1).size(), 2 * 4 + 5 + 6U);
+  EXPECT_EQ(items.units(1, 1).size(), 4 + 7U);
 }
 
 TEST(MapItemsTest, AUnitIsNoLongerThanAMessage) {

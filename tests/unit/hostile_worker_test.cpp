@@ -39,12 +39,12 @@ class Hostile : public ::testing::Test {
     pair.shared().control.result_tail = 1;
   }
   void expect_violation() {
-    EXPECT_FALSE(pair.host.receive(1, got));
+    EXPECT_FALSE(pair.host.receive(got));
     EXPECT_NE(pair.host.violation(), nullptr);
     // After it nothing goes in or out.
     EXPECT_FALSE(pair.host.has_room({}));
     EXPECT_EQ(pair.host.take_back(3), 0U);
-    EXPECT_FALSE(pair.host.receive(1, got));
+    EXPECT_FALSE(pair.host.receive(got));
     EXPECT_LE(pair.host.started_at_death(), 1U);
   }
   void set_claim(std::uint32_t head, std::uint32_t limit, bool hold = false, bool stop = false) {
@@ -62,7 +62,7 @@ class Hostile : public ::testing::Test {
 
 TEST_F(Hostile, AGoodAnswerIsTaken) {
   answer([](ResultDescriptor& d) { d.length = 32; });
-  EXPECT_TRUE(pair.host.receive(1, got));
+  EXPECT_TRUE(pair.host.receive(got));
   EXPECT_EQ(got.bytes.size(), 32U);
 }
 
@@ -150,24 +150,24 @@ TEST_F(Hostile, MoreResultsThanJobsAreAViolation) {
   }
   pair.shared().control.result_tail = 4;
   set_claim(3, 3);
-  for (JobId id = 1; id <= 3; ++id) ASSERT_TRUE(pair.host.receive(id, got));
-  EXPECT_FALSE(pair.host.receive(4, got));
+  for (JobId id = 1; id <= 3; ++id) ASSERT_TRUE(pair.host.receive(got));
+  EXPECT_FALSE(pair.host.receive(got));
   EXPECT_NE(pair.host.violation(), nullptr);
 }
 TEST_F(Hostile, AnAnswerToAJobThatWasNotClaimedIsAViolation) {
   answer([](ResultDescriptor&) {});
-  ASSERT_TRUE(pair.host.receive(1, got));
+  ASSERT_TRUE(pair.host.receive(got));
   pair.shared().results[1] = {};
   pair.shared().results[1].job_id = 2;
   pair.shared().results[1].flags = message_flag::in_place;
   pair.shared().control.result_tail = 2;
-  EXPECT_FALSE(pair.host.receive(2, got));
+  EXPECT_FALSE(pair.host.receive(got));
   EXPECT_NE(pair.host.violation(), nullptr);
   EXPECT_LE(pair.host.started_at_death(), 1U);
 }
 TEST_F(Hostile, ResultsThatWereTakenAwayAgainAreAViolation) {
   answer([](ResultDescriptor&) {});
-  ASSERT_TRUE(pair.host.receive(1, got));
+  ASSERT_TRUE(pair.host.receive(got));
   pair.shared().control.result_tail = 0;
   expect_violation();
 }

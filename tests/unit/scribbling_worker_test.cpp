@@ -112,7 +112,7 @@ class Victim {
     HostChannel& host = pair_.host;
     host.note_signals();
     if (host.streaming()) host.pump();
-    for (int i = 0; i < 10 && host.receive(front_, answer_); ++i) {
+    for (int i = 0; i < 10 && host.receive(answer_); ++i) {
       ASSERT_LE(answer_.bytes.size(), max_message);
       ASSERT_GE(answer_.elapsed.count(), 0);
       if (answer_.kind != ResultKind::progress) ++front_;

@@ -5,6 +5,7 @@
 
 #include <procpool/byte_buffer.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -49,13 +50,23 @@ class MapItems {
   [[nodiscard]] std::uint32_t chunksize() const noexcept { return chunksize_; }
   [[nodiscard]] std::size_t items() const noexcept { return count_; }
   [[nodiscard]] std::uint32_t units() const noexcept { return static_cast<std::uint32_t>(units_.size()); }
-  [[nodiscard]] std::span<const std::byte> unit(std::uint32_t index) const noexcept {
-    const std::size_t begin = units_[index];
-    const std::size_t end = index + 1 < units_.size() ? units_[index + 1] : bytes_.size();
-    return bytes_.view().subspan(begin, end - begin);
+  /// The bytes of `count` units.
+  [[nodiscard]] std::span<const std::byte> units(std::uint32_t first, std::uint32_t count) const noexcept {
+    return bytes_.view().subspan(units_[first], end_of(first + count) - units_[first]);
+  }
+  /// How many units, `most` at most and one at least, take no more than so many bytes.
+  [[nodiscard]] std::uint32_t units_within(std::uint32_t first, std::uint32_t most,
+                                           std::size_t bytes) const noexcept {
+    std::uint32_t count = std::min(most, units() - first);
+    while (count > 1 && end_of(first + count) - units_[first] > bytes) count /= 2;
+    return count;
   }
 
  private:
+  [[nodiscard]] std::size_t end_of(std::uint32_t end) const noexcept {
+    return end < units_.size() ? units_[end] : bytes_.size();
+  }
+
   std::uint32_t chunksize_;
   std::size_t max_message_;
   std::size_t count_ = 0;

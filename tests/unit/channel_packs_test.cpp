@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+// Packs: several jobs in one message, which are claimed, taken back and lost one by one.
+#include "unit/channel_pair.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace procpool::testing {
+namespace {
+
+using namespace detail;
+
+class Packs : public ::testing::Test {
+ protected:
+  /// The jobs first, first + 1, ...; the arguments of each are its id.
+  void publish_pack(JobId first, std::uint32_t count) {
+    std::vector<std::byte> arguments;
+    for (JobId id = first; id < first + count; ++id) {
+      const std::uint32_t length = sizeof id;
+      const auto* length_bytes = reinterpret_cast<const std::byte*>(&length);
+      const auto* id_bytes = reinterpret_cast<const std::byte*>(&id);
+      arguments.insert(arguments.end(), length_bytes, length_bytes + sizeof length);
+      arguments.insert(arguments.end(), id_bytes, id_bytes + sizeof id);
+    }
+    Message message;
+    message.id = first;
+    message.count = count;
+    message.pack = true;
+    message.arguments = arguments;
+    ASSERT_TRUE(pair.host.has_room(message));
+    pair.host.stage(message);
+    pair.host.commit();
+  }
+  void publish_job(JobId id) {
+    Message message;
+    message.id = id;
+    pair.host.stage(message);
+    pair.host.commit();
+  }
+  /// Not to be called when there is nothing to claim.
+  JobId claim() {
+    EXPECT_TRUE(pair.worker.next(job, no_idle));
+    return job.id;
+  }
+  void answer(std::size_t bytes = 4) {
+    const std::vector<std::byte> all(bytes, static_cast<std::byte>(job.id));
+    EXPECT_TRUE(pair.worker.publish(job, ResultKind::value, all));
+  }
+  void run(std::uint32_t count) {
+    for (; count != 0; --count) {
+      claim();
+      answer();
+    }
+  }
+  /// The worker finds nothing more, and publishes what it has.
+  void run_dry() {
+    pair.host.stop();
+    EXPECT_FALSE(pair.worker.next(job, no_idle));
+  }
+  /// How many jobs the next answer is to.
+  std::optional<std::uint32_t> receive() {
+    if (!pair.host.receive(got)) return std::nullopt;
+    pair.host.release();
+    return got.count;
+  }
+  /// The first bytes of the answers in `got`.
+  std::vector<int> answers() const {
+    std::vector<int> found;
+    for (std::span<const std::byte> left = got.bytes.view(); !left.empty();) {
+      std::uint32_t length = 0;
+      std::memcpy(&length, left.data() + sizeof(ResultKind), sizeof length);
+      found.push_back(static_cast<int>(left[answer_header]));
+      left = left.subspan(answer_header + length);
+    }
+    return found;
+  }
+
+  ChannelPair pair;
+  ClaimedJob job;
+  Answer got;
+};
+
+using Answers = std::vector<int>;
+
+TEST_F(Packs, AreClaimedOneByOneAndAnsweredTogether) {
+  publish_pack(10, 3);
+  for (JobId id = 10; id < 13; ++id) {
+    ASSERT_EQ(claim(), id);
+    EXPECT_EQ(pair.shared().control.current, id);
+    EXPECT_EQ(job.continues, id != 10);
+    ASSERT_EQ(job.arguments.size(), sizeof id);
+    EXPECT_EQ(std::memcmp(job.arguments.data(), &id, sizeof id), 0);
+    EXPECT_EQ(receive(), std::nullopt);
+    answer();
+  }
+  run_dry();
+  EXPECT_EQ(receive(), 3U);
+  EXPECT_EQ(got.kind, ResultKind::pack);
+  EXPECT_EQ(answers(), (Answers{10, 11, 12}));
+  EXPECT_EQ(pair.host.outstanding(), 0U);
+}
+
+TEST_F(Packs, AreAnsweredBeforeTheNextMessageBegins) {
+  publish_pack(10, 2);
+  publish_job(20);
+  publish_pack(30, 2);
+  run(3);
+  EXPECT_EQ(receive(), 2U);
+  EXPECT_EQ(receive(), 1U);
+  EXPECT_EQ(got.id, 20U);
+  run(2);
+  run_dry();
+  EXPECT_EQ(receive(), 2U);
+  EXPECT_EQ(answers(), (Answers{30, 31}));
+}
+
+TEST_F(Packs, WhatHasNotBegunIsTakenBackAndRunsNoMore) {
+  publish_pack(10, 5);
+  run(1);
+  claim();
+  EXPECT_EQ(pair.host.take_back(2), 2U);
+  EXPECT_EQ(pair.host.outstanding(), 3U);
+  EXPECT_EQ(pair.host.take_back(100), 1U);
+  publish_job(50);
+  answer();
+  EXPECT_EQ(claim(), 50U) << "and not what was taken back";
+  EXPECT_FALSE(job.pack);
+  answer();
+  EXPECT_EQ(receive(), 2U);
+  EXPECT_EQ(answers(), (Answers{10, 11}));
+  EXPECT_EQ(receive(), 1U);
+  EXPECT_EQ(pair.host.outstanding(), 0U);
+  EXPECT_EQ(pair.host.violation(), nullptr);
+}
+
+TEST_F(Packs, APackOfWhichTheRestIsTakenBackWhenAllElseIsAnsweredIsDone) {
+  publish_pack(10, 3);
+  claim();
+  answer(draft_size);  // too large for the draft, so it is published at once
+  EXPECT_EQ(receive(), 1U);
+  EXPECT_EQ(got.kind, ResultKind::value);
+  EXPECT_EQ(pair.host.take_back(5), 2U);
+  EXPECT_EQ(pair.host.outstanding(), 0U);
+  publish_pack(20, 2);
+  run(2);
+  run_dry();
+  EXPECT_EQ(receive(), 2U);
+  EXPECT_EQ(answers(), (Answers{20, 21}));
+  EXPECT_EQ(pair.host.violation(), nullptr);
+}
+
+TEST_F(Packs, TheSlotOfAFinishedPackIsNotTakenForItsRest) {
+  publish_pack(1, 2);
+  run(2);
+  publish_job(3);
+  run(1);
+  EXPECT_EQ(receive(), 2U);
+  EXPECT_EQ(receive(), 1U);
+  // The worker's last message is a pack, which the host has forgotten, when its ring goes all the way round.
+  publish_pack(4, 1);
+  claim();
+  answer(draft_size);
+  EXPECT_EQ(receive(), 1U);
+  JobId id = 5;
+  Message message;
+  message.count = 2;
+  message.pack = true;
+  const std::uint32_t lengths[2] = {};
+  message.arguments = std::as_bytes(std::span(lengths));
+  for (; pair.host.has_room(message); id += 2) {
+    message.id = id;
+    pair.host.stage(message);
+  }
+  pair.host.commit();
+  for (JobId expected = 5; expected < id; ++expected) {
+    ASSERT_EQ(claim(), expected);
+    ASSERT_EQ(job.continues, expected % 2 == 0);
+    answer();
+    const auto count = receive();
+    ASSERT_TRUE(!count || *count == 2);
+  }
+  EXPECT_EQ(pair.host.violation(), nullptr);
+}
+
+TEST_F(Packs, AnswersThatDoNotFitTheDraftComeInSeveralResults) {
+  publish_pack(10, 100);
+  for (int i = 0; i < 100; ++i) {
+    claim();
+    answer(1000);
+  }
+  run_dry();
+  std::uint32_t answered = 0;
+  int results = 0;
+  for (; const auto count = receive(); ++results) answered += *count;
+  EXPECT_EQ(answered, 100U);
+  EXPECT_GT(results, 2);
+  EXPECT_EQ(pair.host.outstanding(), 0U);
+}
+
+TEST_F(Packs, OfAWorkerThatDiesOnlyTheJobThatRanIsLost) {
+  publish_pack(10, 5);
+  run(3);
+  claim();
+  EXPECT_EQ(receive(), std::nullopt);
+  ASSERT_TRUE(pair.host.salvage(got));
+  EXPECT_EQ(got.count, 3U);
+  EXPECT_EQ(answers(), (Answers{10, 11, 12}));
+  EXPECT_FALSE(pair.host.salvage(got));
+  EXPECT_EQ(pair.host.started_at_death(), 1U);
+  EXPECT_EQ(pair.host.outstanding(), 2U);
+}
+
+TEST_F(Packs, OfAWorkerThatDiesBetweenTwoJobsNoneIsLost) {
+  publish_pack(10, 3);
+  run(2);
+  ASSERT_TRUE(pair.host.salvage(got));
+  EXPECT_EQ(got.count, 2U);
+  EXPECT_EQ(pair.host.started_at_death(), 0U);
+  EXPECT_EQ(pair.host.outstanding(), 1U);
+}
+
+TEST_F(Packs, WhatWasSalvagedIsNotAnsweredTwice) {
+  publish_pack(10, 4);
+  run(2);
+  claim();
+  ASSERT_TRUE(pair.host.salvage(got));
+  EXPECT_EQ(got.count, 2U);
+  answer();
+  ASSERT_TRUE(pair.host.salvage(got));
+  EXPECT_EQ(answers(), Answers{12});
+  run(1);
+  run_dry();
+  EXPECT_EQ(receive(), 1U);
+  EXPECT_EQ(answers(), Answers{13});
+  EXPECT_EQ(pair.host.outstanding(), 0U);
+}
+
+TEST_F(Packs, OneThatWasSalvagedWholeIsForgottenWithItsResult) {
+  publish_pack(10, 2);
+  publish_job(20);
+  run(2);
+  ASSERT_TRUE(pair.host.salvage(got));
+  EXPECT_EQ(got.count, 2U);
+  EXPECT_EQ(pair.host.outstanding(), 1U);
+  run(1);
+  EXPECT_EQ(receive(), 0U) << "the result of the pack has nothing new";
+  EXPECT_EQ(receive(), 1U);
+  EXPECT_EQ(got.id, 20U);
+  EXPECT_EQ(pair.host.violation(), nullptr);
+}
+
+/// One pack is out, and two of its jobs are claimed.
+class HostilePacks : public Packs {
+ protected:
+  HostilePacks() {
+    publish_pack(1, 4);
+    claim();
+    answer();
+    claim();
+  }
+  void say(const std::function<void(ResultDescriptor&)>& change) {
+    ResultDescriptor& descriptor = pair.shared().results[0];
+    descriptor = {};
+    descriptor.job_id = 1;
+    descriptor.kind = ResultKind::pack;
+    descriptor.count = 2;
+    descriptor.flags = message_flag::in_place;
+    change(descriptor);
+    pair.shared().control.result_tail = 1;
+    EXPECT_EQ(receive(), std::nullopt);
+    expect_violation();
+  }
+  void draft(Draft draft) {
+    pair.shared().control.draft = draft.pack();
+    EXPECT_FALSE(pair.host.salvage(got));
+  }
+  void expect_violation() {
+    EXPECT_NE(pair.host.violation(), nullptr);
+    EXPECT_EQ(pair.host.started_at_death(), 2U) << "nothing that has begun is run again";
+  }
+};
+
+TEST_F(HostilePacks, MoreAnswersThanJobsAreAViolation) {
+  say([](ResultDescriptor& d) { d.count = 5; });
+}
+TEST_F(HostilePacks, AnAnswerToWhatIsNotClaimedIsAViolation) {
+  say([](ResultDescriptor& d) { d.count = 3; });
+}
+TEST_F(HostilePacks, AnAnswerToAnotherPackIsAViolation) {
+  say([](ResultDescriptor& d) { d.job_id = 2; });
+}
+TEST_F(HostilePacks, AResultLongerThanADraftIsAViolation) {
+  say([](ResultDescriptor& d) {
+    d.flags = 0;
+    d.length = draft_size + 1;
+  });
+}
+TEST_F(HostilePacks, AnAnswerToAJobOfThePackOutOfTurnIsAViolation) {
+  say([](ResultDescriptor& d) {
+    d.kind = ResultKind::value;
+    d.job_id = 2;
+  });
+}
+TEST_F(HostilePacks, ADraftOfMoreThanThePackIsAViolation) {
+  draft({0, 5, 50, 0});
+  expect_violation();
+}
+TEST_F(HostilePacks, ADraftOfWhatIsNotClaimedIsAViolation) {
+  draft({0, 3, 30, 0});
+  expect_violation();
+}
+TEST_F(HostilePacks, ADraftLongerThanItsPlaceIsAViolation) {
+  draft({0, 1, draft_size + 1, 0});
+  expect_violation();
+}
+TEST_F(HostilePacks, ADraftWhoseAnswersReachBeyondItIsAViolation) {
+  draft({0, 1, 8, 0});
+  expect_violation();
+}
+TEST_F(HostilePacks, ADraftOfSomethingElseIsNoDraft) {
+  draft({77, 1, 9, 0});
+  EXPECT_EQ(pair.host.violation(), nullptr);
+}
+TEST_F(HostilePacks, ADraftThatShrinksAfterItWasSalvagedIsAViolation) {
+  ASSERT_TRUE(pair.host.salvage(got));
+  pair.shared().results[0] = {};
+  pair.shared().results[0].job_id = 1;
+  pair.shared().results[0].kind = ResultKind::pack;
+  pair.shared().results[0].flags = message_flag::in_place;
+  pair.shared().control.result_tail = 1;
+  EXPECT_EQ(receive(), std::nullopt);
+  EXPECT_NE(pair.host.violation(), nullptr);
+}
+
+TEST(HostileJobs, ASingleJobAnsweredAsAPackIsAViolation) {
+  ChannelPair pair;
+  Message message;
+  message.id = 1;
+  pair.host.stage(message);
+  pair.host.commit();
+  ClaimedJob job;
+  ASSERT_TRUE(pair.worker.next(job, no_idle));
+  ResultDescriptor& descriptor = pair.shared().results[0];
+  descriptor.job_id = 1;
+  descriptor.kind = ResultKind::pack;
+  descriptor.count = 1;
+  descriptor.flags = message_flag::in_place;
+  pair.shared().control.result_tail = 1;
+  Answer got;
+  EXPECT_FALSE(pair.host.receive(got));
+  EXPECT_NE(pair.host.violation(), nullptr);
+}
+
+}  // namespace
+}  // namespace procpool::testing
