@@ -32,6 +32,8 @@ class Host {
     std::uint32_t take_back_of = 0;  ///< takes some back in one of so many turns
     std::uint32_t pause = 0;         ///< between turns, at most
     bool any_aim = false;            ///< wants to be rung at any number of results, not after all
+    std::uint32_t pack = 1;          ///< jobs in one message, at most
+    std::uint32_t salvage_of = 0;    ///< holds the worker and salvages in one of so many turns
   };
 
   Host(ChannelPair& pair, const Habits& habits, std::uint32_t seed)
@@ -47,10 +49,23 @@ class Host {
       host.note_signals();
       if (host.streaming()) host.pump();
       bool moved = false;
-      while (!out_.empty() && host.receive(answer_)) {
-        if (!check(out_.front(), answer_)) return false;
-        out_.pop_front();
+      const auto take_answer = [&] {
         moved = true;
+        return answer_.kind == ResultKind::pack ? take_pack(check) : take_one(check, answer_);
+      };
+      while (host.receive(answer_)) {
+        if (!take_answer()) return false;
+      }
+      if (habits_.salvage_of != 0 && random_() % habits_.salvage_of == 0) {
+        host.hold(true);
+        while (host.receive(answer_)) {
+          if (!take_answer()) return false;
+        }
+        if (host.salvage(answer_)) {
+          ++salvages_;
+          if (!take_answer()) return false;
+        }
+        host.hold(false);
       }
       if (moved) host.release();
       if (host.violation() != nullptr) return false;
@@ -69,8 +84,28 @@ class Host {
     return true;
   }
   [[nodiscard]] std::uint64_t taken_back() const { return taken_back_; }
+  [[nodiscard]] std::uint64_t salvages() const { return salvages_; }
 
  private:
+  template <class Check>
+  bool take_one(Check& check, const Answer& answer) {
+    if (out_.empty() || !check(out_.front(), answer)) return false;
+    out_.pop_front();
+    return true;
+  }
+  template <class Check>
+  bool take_pack(Check& check) {
+    std::span<const std::byte> left = answer_.bytes.view();
+    for (std::uint32_t i = 0; i < answer_.count; ++i) {
+      std::uint32_t length = 0;
+      std::memcpy(&length, left.data() + sizeof(ResultKind), sizeof length);
+      Answer one;
+      one.bytes.append(left.subspan(answer_header, length));
+      if (!take_one(check, one)) return false;
+      left = left.subspan(answer_header + length);
+    }
+    return left.empty();
+  }
   template <class Fill>
   bool send(JobId last, Fill& fill) {
     bool sent = false;
@@ -78,24 +113,39 @@ class Host {
       Message message;
       message.id = waiting_.empty() ? next_ : waiting_.front();
       fill(message);
+      if (habits_.pack > 1) make_pack(message, waiting_.empty() ? last - next_ : waiting_.size());
       if (!pair_.host.has_room(message)) break;
       pair_.host.stage(message);
-      if (waiting_.empty()) {
-        ++next_;
-      } else {
-        waiting_.pop_front();
+      for (JobId id = message.id; id != message.id + message.count; ++id) {
+        if (id == next_) {
+          ++next_;
+        } else {
+          waiting_.pop_front();
+        }
+        out_.push_back(id);
       }
-      out_.push_back(message.id);
       sent = true;
     }
     if (sent) pair_.host.commit();
     return sent;
   }
 
+  /// Of up to `most` jobs without arguments, whose ids follow each other.
+  void make_pack(Message& message, JobId most) {
+    static const std::vector<std::byte> lengths(4 * most_in_pack);
+    const JobId wanted = std::min<JobId>(1 + random_() % habits_.pack, most);
+    for (message.count = 1; message.count < wanted; ++message.count) {
+      if (!waiting_.empty() && waiting_[message.count] != message.id + message.count) break;
+    }
+    message.pack = message.count > 1;
+    if (message.pack) message.arguments = std::span(lengths).first(4 * std::size_t{message.count});
+  }
+
   /// As the Dispatcher does: say what to be rung for, look again, sleep.
   bool sleep() {
     const auto out = static_cast<std::uint32_t>(out_.size());
-    pair_.host.aim(habits_.any_aim && out > 1 ? 1 + random_() % out : out);
+    const std::uint32_t results = habits_.pack > 1 ? 1 : out;
+    pair_.host.aim(habits_.any_aim && results > 1 ? 1 + random_() % results : results);
     pair_.host.arm(random_() % 2 == 0 ? WakeWord::Who::loop : WakeWord::Who::leader, random_() % 2 == 0);
     return pair_.host.changed() || pair_.host_bell.wait(ChannelPair::patience);
   }
@@ -108,6 +158,7 @@ class Host {
   std::deque<JobId> out_;
   Answer answer_;
   std::uint64_t taken_back_ = 0;
+  std::uint64_t salvages_ = 0;
 };
 
 /// Runs a worker's loop on a thread: `work` gets each job and returns the bytes of its answer.
@@ -133,18 +184,20 @@ class WorkerThread {
   std::thread thread_;
 };
 
-TEST(ChannelThreads, AJobIsRunOrTakenBackAndNeverBoth) {
+/// Runs jobs, of which some are taken back again and again, and looks whether each has run once.
+Host expect_each_once(const Host::Habits& habits) {
   constexpr JobId jobs = slow ? 100'000 : 1'000'000;
   ChannelPair pair(std::chrono::microseconds(20));
   std::vector<std::uint8_t> runs(jobs + 1);
   std::uint64_t id = 0;
+  Host host(pair, habits, 1);
   {
-    const WorkerThread worker(pair, [&](const ClaimedJob& job) {
+    const WorkerThread worker(pair, [&, random = Random(2)](const ClaimedJob& job) mutable {
       ++runs[job.id];
+      if (habits.salvage_of != 0) pause(random, 10);
       id = job.id;
       return as_bytes(&id, sizeof id);
     });
-    Host host(pair, {.depth = 24, .take_back_of = 3}, 1);
     const bool right = host.run(
         jobs, [](Message&) {},
         [](JobId expected, const Answer& answer) {
@@ -158,6 +211,20 @@ TEST(ChannelThreads, AJobIsRunOrTakenBackAndNeverBoth) {
   }
   EXPECT_FALSE(pair.starved);
   EXPECT_EQ(std::count(runs.begin() + 1, runs.end(), 1), static_cast<std::ptrdiff_t>(jobs));
+  return host;
+}
+
+TEST(ChannelThreads, AJobIsRunOrTakenBackAndNeverBoth) {
+  expect_each_once({.depth = 24, .take_back_of = 3});
+}
+
+TEST(ChannelThreads, AJobOfAPackIsRunOrTakenBackAndNeverBoth) {
+  expect_each_once({.depth = 200, .take_back_of = 3, .pack = 50});
+}
+
+TEST(ChannelThreads, WhatIsSalvagedIsAnsweredOnce) {
+  const Host host = expect_each_once({.depth = 200, .take_back_of = 7, .pack = 100, .salvage_of = 3});
+  EXPECT_GT(host.salvages(), 10U);
 }
 
 TEST(ChannelThreads, NeitherSideSleepsOnWork) {

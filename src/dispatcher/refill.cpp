@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// The part of the Dispatcher that brings jobs to workers, and takes them back for others.
+#include "dispatcher/dispatcher.hpp"
+#include "tasks/image_table.hpp"
+
+#include <procpool/errors.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace procpool::detail {
+namespace {
+
+/// A task that has run this long may well run much longer: all that waits behind it goes elsewhere.
+constexpr Duration long_task = std::chrono::microseconds(500);
+
+}  // namespace
+
+void Dispatcher::refill() {
+  if (queue_.empty() || workers_.empty()) return;
+  std::size_t active = 0;
+  std::size_t units = queued_units_;
+  for (const auto& worker : workers_) {
+    if (!worker->takes_jobs()) continue;
+    ++active;
+    units += worker->jobs_out();
+  }
+  if (active == 0) return;
+  // While few jobs wait each worker gets its fair share, so that all of them are done at the same time.
+  const std::size_t share = (units + active - 1) / active;
+  const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(depth_.jobs(), share));
+  const TimePoint now = settings_.now();
+  // Who has nothing comes first, with one job each: then jobs begin in the order in which they were
+  // submitted.
+  stage_round(now, 0, 1);
+  if (most > 1 && !queue_.empty()) stage_round(now, most / 2, most);
+  for (const auto& worker : workers_) worker->channel.commit();
+  ++next_worker_;
+}
+
+/// Gives each worker that has at most `few` jobs so many that it has `most`.
+void Dispatcher::stage_round(TimePoint now, std::uint32_t few, std::uint32_t most) {
+  // A worker that may end after any job is given them one by one.
+  const bool alone = settings_.terms.max_tasks != 0 || settings_.terms.max_footprint != 0;
+  const std::uint32_t pack = alone ? 1 : depth_.jobs_per_pack();
+  for (std::size_t i = 0; i < workers_.size() && !queue_.empty(); ++i) {
+    Worker& worker = *workers_[(next_worker_ + i) % workers_.size()];
+    if (!worker.takes_jobs() || worker.jobs_out() > few || !announce_images(worker)) continue;
+    while (worker.jobs_out() < most && stage_next(worker, std::min(most - worker.jobs_out(), pack), now)) {
+    }
+  }
+}
+
+/// A job, or a pack of up to `most` units.
+bool Dispatcher::stage_next(Worker& worker, std::uint32_t most, TimePoint now) {
+  while (!queue_.empty()) {
+    Queued& queued = queue_.front();
+    if (queued.first == queued.end) {
+      queue_.pop_front();
+      continue;
+    }
+    if (queued.submission->settled(queued.first)) {
+      ++queued.first;
+      --queued_units_;
+      continue;
+    }
+    Message message;
+    message.id = queued.submission->first_id() + queued.first;
+    queued.submission->describe(queued.first, std::min(most, queued.end - queued.first), message);
+    const Limits limits = queued.submission->limits();
+    message.soft_limit = limits.soft;
+    message.hard_limit = limits.hard;
+    if (!worker.channel.has_room(message)) return false;
+    worker.channel.stage(message);
+    if (limits.any()) expect_deadline(now + nearer(limits));
+    InFlight flight{{}, queued.first, message.count, message.announce, message.ask, now, false, queued.first};
+    queued_units_ -= message.count;
+    queued.first += message.count;
+    if (queued.first == queued.end) {
+      flight.submission = std::move(queued.submission);
+      queue_.pop_front();
+    } else {
+      flight.submission = queued.submission;
+    }
+    worker.out.push_back(std::move(flight));
+    return true;
+  }
+  return false;
+}
+
+bool Dispatcher::announce_images(Worker& worker) {
+  for (std::uint32_t known = worker.channel.images_announced(); known < image_count(); ++known) {
+    if (worker.channel.announce_image(image_record(known))) continue;
+    fail_waiting(std::make_exception_ptr(
+        TaskNotFoundError("procpool: tasks come from more programs and libraries than a pool can name")));
+    return false;
+  }
+  return true;
+}
+
+/// When the queue is empty, a worker that has nothing gets a part of what the one with the most has not
+/// started.
+bool Dispatcher::rebalance() {
+  if (!queue_.empty()) return false;
+  bool moved = false;
+  for (const auto& idle : workers_) {
+    if (!idle->takes_jobs() || idle->jobs_out() != 0) continue;
+    Worker* richest = nullptr;
+    std::uint32_t most = 0;
+    for (const auto& worker : workers_) {
+      // A single job that was published just now will be claimed in a moment.
+      if (worker->out.units() < 2) continue;
+      const std::uint32_t unclaimed = worker->channel.unclaimed();
+      if (unclaimed > most) {
+        most = unclaimed;
+        richest = worker.get();
+      }
+    }
+    if (richest == nullptr) break;
+    const TimePoint now = settings_.now();
+    const auto running = richest->channel.running(richest->out.front().published, now);
+    const bool stuck = !richest->up || (running && now - running->started > long_task);
+    const std::uint32_t movable = richest->jobs_out();
+    const std::uint32_t count = std::min(movable, stuck ? most : (most + 1) / 2);
+    const std::uint32_t taken = richest->channel.take_back(count);
+    put_back(*richest, taken);
+    if (taken == 0) break;
+    moved = true;
+    refill();
+    if (!queue_.empty()) break;
+  }
+  return moved;
+}
+
+/// The newest `count` jobs of the worker, which it has not claimed, go to the front of the queue.
+void Dispatcher::put_back(Worker& worker, std::uint32_t count) {
+  while (count != 0) {
+    InFlight flight = worker.out.pop_back(count);
+    count -= flight.count;
+    if (!flight.submission) {
+      --worker.greetings;
+      continue;
+    }
+    queued_units_ += flight.count;
+    if (!queue_.empty()) {
+      Queued& front = queue_.front();
+      if (front.submission.get() == flight.submission.get() && front.first == flight.unit + flight.count) {
+        front.first = flight.unit;
+        continue;
+      }
+    }
+    queue_.push_front({std::move(flight.submission), flight.unit, flight.unit + flight.count});
+  }
+}
+
+}  // namespace procpool::detail
