@@ -70,6 +70,9 @@ done | report "a workflow names a preset that CMakePresets.json has not, to conf
 for preset in $(basename -s .sh ci/legs/*.sh); do
   grep -q "\"name\": \"$preset\"" CMakePresets.json || echo "ci/legs/$preset.sh"
 done | report "leg without a preset in CMakePresets.json"
+for preset in $(basename -s .sh ci/legs/*.sh); do
+  grep -q "^| \`$preset\` |" docs/platforms.md || echo "$preset"
+done | report "leg without a row in docs/platforms.md"
 for file in $(grep -ohE '(\.?ci|packaging|tests)/[A-Za-z0-9_./-]+' .github/workflows/*.yml | sort -u); do
   [[ -e $file ]] || echo "$file"
 done | report "a workflow names a file that does not exist"
