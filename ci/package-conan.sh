@@ -33,7 +33,7 @@ cmake/$cmake_version
 END
 for shared in False True; do
   echo "== shared=$shared"
-  "$CONAN" create packaging/conan --profile:host="$build/profile" --profile:build="$build/profile" \
+  "$CONAN" create packaging/conan --profile:host="$PWD/$build/profile" --profile:build="$PWD/$build/profile" \
     --options="procpool/*:shared=$shared" --build=missing
 done
 say "2 passed, 0 failed, 0 skipped ($SECONDS s)"
