@@ -59,6 +59,30 @@ for folder in src backends/posix backends/win32; do
   done
 done | report "source missing in the CMakeLists.txt of its folder"
 
+# What the workflows and the legs name exists; actions are pinned by commit.
+preset_exists() {
+  grep -q "\"name\": \"$1\"" CMakePresets.json &&
+    (($(grep -o "\"configurePreset\": \"$1\"" CMakePresets.json | wc -l) == 2))
+}
+for preset in $(sed -n 's/^.*[{ ]preset: *\([A-Za-z0-9_-]*\).*/\1/p' .github/workflows/*.yml); do
+  preset_exists "$preset" || echo "$preset"
+done | report "a workflow names a preset that CMakePresets.json has not, to configure, build and test"
+for preset in $(basename -s .sh ci/legs/*.sh); do
+  grep -q "\"name\": \"$preset\"" CMakePresets.json || echo "ci/legs/$preset.sh"
+done | report "leg without a preset in CMakePresets.json"
+for preset in $(basename -s .sh ci/legs/*.sh); do
+  grep -q "^| \`$preset\` |" docs/platforms.md || echo "$preset"
+done | report "leg without a row in docs/platforms.md"
+for file in $(grep -ohE '(\.?ci|packaging|tests)/[A-Za-z0-9_./-]+' .github/workflows/*.yml | sort -u); do
+  [[ -e $file ]] || echo "$file"
+done | report "a workflow names a file that does not exist"
+grep -nE '^[ -]*uses:' .github/workflows/*.yml | grep -vE '@[0-9a-f]{40} # v[0-9.]+$' |
+  report "action that is not pinned by a commit, with its version as a comment"
+
+version=$(sed -n 's/^ *VERSION \([0-9.]*\)$/\1/p' CMakeLists.txt)
+grep -q "\"version\": \"$version\"" packaging/vcpkg/ports/procpool/vcpkg.json || echo "$version" |
+  report "packaging/vcpkg/ports/procpool/vcpkg.json has not the version of CMakeLists.txt"
+
 for file in ci/*.sh .ci/run; do
   [[ -x $file ]] || echo "$file"
 done | report "script that is not executable"

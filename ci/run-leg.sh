@@ -11,18 +11,19 @@ shift
 groups=(build test)
 case $preset in linux-clang | asan | tsan) groups+=(clang) ;; esac
 # What a leg needs beyond that: a file of its own may add to groups and define these.
+leg_install() { ci/install-deps.sh "${groups[@]}"; }
 leg_prepare() { :; }
 leg_begin_tests() { :; }
 leg_end_tests() { :; }
 [[ ! -e ci/legs/$preset.sh ]] || source "ci/legs/$preset.sh"
-ci/install-deps.sh "${groups[@]}"
+leg_install
 
 build=build/$preset
 results=$PWD/$build/test-results.xml
 if [[ -z ${CMAKE_GENERATOR:-} ]] && command -v ninja >/dev/null && [[ ! -e $build/CMakeCache.txt ]]; then
   export CMAKE_GENERATOR=Ninja
 fi
-export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
+export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)}
 
 say() {
   mkdir -p "$build"
@@ -36,10 +37,12 @@ cmake --build --preset "$preset" || { say "FAILED to build"; exit 1; }
 leg_begin_tests || { say "FAILED to prepare its tests"; exit 1; }
 trap leg_end_tests EXIT
 status=0
-timeout --foreground 25m ctest --preset "$preset" --output-junit "$results" "$@" || status=$?
+limit=()
+! command -v timeout >/dev/null || limit=(timeout --foreground 25m)  # macOS has none
+${limit[@]+"${limit[@]}"} ctest --preset "$preset" --output-junit "$results" "$@" || status=$?
 
 # Of what CTest says: a shard (PROCPOOL_TEST_SHARDS) counts as the tests in it, or as one if it died.
-count() { [[ -e $results ]] && sed -n "s/^\s*$1=\"\([0-9]*\)\".*/\1/p" "$results" | head -n 1 || echo 0; }
+count() { [[ -e $results ]] && sed -n "s/^[[:space:]]*$1=\"\([0-9]*\)\".*/\1/p" "$results" | head -n 1 || echo 0; }
 shards=("$build"/shards/*.xml)
 in_shards() { grep -ho "$1" /dev/null "${shards[@]}" | wc -l; }
 tests=$(count tests) failed=$(count failures)
@@ -50,7 +53,7 @@ if [[ -e ${shards[0]} ]]; then
 fi
 echo "skipped, and why:"
 {
-  [[ ! -e $results ]] || grep -A1 '^[^<]*: Skipped$' "$results" | grep -v ': Skipped$\|^--$' || true
+  [[ ! -e $results ]] || grep -A1 '^[^<]*: Skipped$' "$results" | grep -vE ': Skipped$|^--$' || true
   grep -ho '<skipped message="[^"]*"' /dev/null "${shards[@]}" 2>/dev/null | sed 's/.*&#x0A;//; s/"$//' || true
 } | sort | uniq -c
 line="$((tests - failed - skipped)) passed, $failed failed, $skipped skipped"

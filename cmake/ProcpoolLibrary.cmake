@@ -42,8 +42,11 @@ function(procpool_configure_library target)
     ${target}
     PROPERTIES CXX_EXTENSIONS OFF
                CXX_VISIBILITY_PRESET hidden
-               VISIBILITY_INLINES_HIDDEN ON
-               POSITION_INDEPENDENT_CODE ON)
+               VISIBILITY_INLINES_HIDDEN ON)
+  # A static procpool may end up in somebody's shared library; who builds packages may say otherwise.
+  if(NOT DEFINED CMAKE_POSITION_INDEPENDENT_CODE)
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  endif()
   get_target_property(type ${target} TYPE)
   if(type STREQUAL "STATIC_LIBRARY")
     target_compile_definitions(${target} PUBLIC PROCPOOL_STATIC)
