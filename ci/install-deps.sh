@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Installs the Debian packages that are missing, and only those. With everything there it takes a moment.
 #
-#   ci/install-deps.sh GROUP...      groups: build (default), test, clang, format, windows
+#   ci/install-deps.sh GROUP...      groups: build (default), test, clang, libcxx, format, cross, zig, i686,
+#                                   aarch64, windows
 set -euo pipefail
 
 packages=()
@@ -12,7 +13,12 @@ for group in "${@:-build}"; do
     test) packages+=(libgtest-dev) ;;
     clang) packages+=(clang-19 libclang-rt-19-dev) ;;
     format) packages+=(clang-format-14) ;;
-    windows) packages+=(g++-mingw-w64-x86-64-posix wine64 wine googletest dpkg-dev) ;;
+    libcxx) packages+=(clang-19 libc++-19-dev libc++abi-19-dev googletest) ;;
+    cross) packages+=(googletest dpkg-dev) ;;
+    zig) command -v npm >/dev/null || packages+=(nodejs npm) ;;
+    i686) packages+=(g++-i686-linux-gnu) ;;
+    aarch64) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
+    windows) packages+=(g++-mingw-w64-x86-64-posix wine64 wine) ;;
     *) echo "install-deps: no such group: $group" >&2; exit 2 ;;
   esac
 done

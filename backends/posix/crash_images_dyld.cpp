@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 
-#include <mach-o/dyld_images.h>
 #include <mach-o/loader.h>
 #include <mach/mach.h>
 #include <mach/task_info.h>
@@ -18,7 +18,20 @@ namespace {
 
 using Header = mach_header_64;
 
-const dyld_all_image_infos* all_images = nullptr;
+/// dyld_image_info and the beginning of dyld_all_image_infos, as <mach-o/dyld_images.h> has them on 64 bits,
+/// which not everybody who can build for macOS has.
+struct ImageInfo {
+  const Header* header;
+  const char* path;
+  std::uintptr_t modified;
+};
+struct AllImages {
+  std::uint32_t version;
+  std::uint32_t count;
+  const ImageInfo* list;
+};
+
+const volatile AllImages* all_images = nullptr;
 
 /// Fills in where the code is and the build id.
 void read_commands(const Header& header, detail::CrashImage& image) noexcept {
@@ -58,19 +71,19 @@ void prepare_crash_images() noexcept {
   mach_msg_type_number_t count = TASK_DYLD_INFO_COUNT;
   if (::task_info(mach_task_self(), TASK_DYLD_INFO, reinterpret_cast<task_info_t>(&info), &count) ==
       KERN_SUCCESS) {
-    all_images = reinterpret_cast<const dyld_all_image_infos*>(info.all_image_info_addr);
+    all_images = reinterpret_cast<const AllImages*>(info.all_image_info_addr);
   }
 }
 
 void write_crash_images(detail::CrashArea& area) noexcept {
   // dyld takes the list away while it changes it.
-  const dyld_image_info* const list = all_images != nullptr ? all_images->infoArray : nullptr;
+  const ImageInfo* const list = all_images != nullptr ? all_images->list : nullptr;
   if (list == nullptr) return;
-  const std::uint32_t loaded = all_images->infoArrayCount;
+  const std::uint32_t loaded = all_images->count;
   std::uint32_t count = 0;
   for (std::uint32_t i = 0; i < loaded && count < detail::most_crash_images; ++i) {
-    const auto* const header = reinterpret_cast<const Header*>(list[i].imageLoadAddress);
-    const char* const path = list[i].imageFilePath;
+    const Header* const header = list[i].header;
+    const char* const path = list[i].path;
     if (header == nullptr || path == nullptr) continue;
     detail::CrashImage& image = area.images[count];
     image.begin = image.base = reinterpret_cast<std::uintptr_t>(header);

@@ -74,8 +74,14 @@ void Registry::after_fork_in_child() noexcept {
     }
     registry.fds.clear();
   } else if (!registry.fds.empty()) {
-    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     for (const int fd : registry.fds) {
+      // A kqueue is not there in a child (macOS): its number was free, and this may be it.
+      if (fd == null.get()) {
+        static_cast<void>(null.release());
+        null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        continue;
+      }
       if (!null || ::dup2(null.get(), fd) < 0) {
         ::close(fd);
       } else {

@@ -253,16 +253,17 @@ void Launcher::reap_one(pid_t pid) {
   });
   // What the worker has left in its group. While the zombie is there, the group's number cannot be another's.
   if (worker != workers_.end()) ::kill(-pid, SIGKILL);
-  siginfo_t info{};
-  while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED) != 0 && errno == EINTR) {
+  // Not waitid(), whose status has more bits of an exit code on macOS than a process can know elsewhere.
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (worker == workers_.end()) return;
   worker->reaped = true;
   worker->told_at_latest = Clock::now() + group_patience;
   worker->exited.kind = Record::Kind::exited;
   worker->exited.worker = worker->id;
-  worker->exited.value = info.si_status;
-  worker->exited.extra = info.si_code == CLD_EXITED ? 0 : 1;
+  worker->exited.value = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+  worker->exited.extra = WIFSIGNALED(status) ? 1 : 0;
 }
 
 /// What was killed in a group may still be about to write to the worker's memory: wait till it is gone.

@@ -9,7 +9,11 @@
 namespace procpool::posix {
 
 UniqueFd raise_fd(UniqueFd fd) noexcept {
-  if (!fd || fd.get() >= lowest_fd) return fd;
+  if (!fd) return fd;
+  if (fd.get() >= lowest_fd) {
+    if (::fcntl(fd.get(), F_SETFD, FD_CLOEXEC) != 0) fd.reset();
+    return fd;
+  }
   UniqueFd raised(::fcntl(fd.get(), F_DUPFD_CLOEXEC, lowest_fd));
   if (!raised && errno == EINVAL) errno = EMFILE;  // lowest_fd is above the limit of this process
   return raised;

@@ -22,7 +22,8 @@ struct FdPair {
   UniqueFd second;
 };
 
-/// Blocking, both at or above lowest_fd. Empty with errno set on failure. (socket_pair_*.cpp)
+/// Both at or above lowest_fd. Blocking, but where send() does not heed MSG_DONTWAIT. Empty with errno set on
+/// failure. (socket_pair_*.cpp)
 [[nodiscard]] FdPair make_socket_pair() noexcept;
 /// The same for a pipe, nonblocking at both ends: `first` is the reading one.
 [[nodiscard]] FdPair make_pipe() noexcept;
@@ -30,6 +31,9 @@ struct FdPair {
 /// Flags for send() and recvmsg() on these sockets, beside MSG_DONTWAIT.
 extern const int send_flags;
 extern const int receive_flags;
+
+/// True where a descriptor that was sent must stay open here until the receiver has it. (socket_pair_*.cpp)
+extern const bool sent_descriptors_stay_open;
 
 enum class Drained : std::uint8_t { nothing, rung, peer_gone };
 

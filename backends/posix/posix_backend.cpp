@@ -143,30 +143,29 @@ bool PosixBackend::enforces_memory_limit() const noexcept {
 }
 
 std::unique_ptr<WorkerProcess> PosixBackend::start(WorkerId worker, std::size_t memory_bytes) {
-  HostFd memory;
+  std::vector<HostFd> for_worker(setup_.capture_stderr ? 3 : 2);
   HostFd host_end;
-  HostFd worker_end;
   {
     const ForksHeld forks_held;
-    memory = HostFd(create_shared_memory(memory_bytes), forks_held);
+    for_worker[0] = HostFd(create_shared_memory(memory_bytes), forks_held);
     FdPair pair = make_socket_pair();
     if (!pair.first) throw_spawn_error("cannot make a worker's doorbell (socketpair)", last_error());
     host_end = HostFd(std::move(pair.first), forks_held);
-    worker_end = HostFd(std::move(pair.second), forks_held);
+    for_worker[1] = HostFd(std::move(pair.second), forks_held);
   }
-  SharedMapping mapping = map_shared_memory(memory.get(), memory_bytes);
+  SharedMapping mapping = map_shared_memory(for_worker[0].get(), memory_bytes);
   if (mapping.memory().empty()) throw_spawn_error("cannot map shared memory (mmap)", last_error());
   hide_from_forks(mapping);
 
   auto handle = std::make_shared<WorkerHandle>(worker, std::move(mapping), std::move(host_end), nullptr);
   auto process = std::make_unique<PosixWorker>(handle);
-  std::vector<int> descriptors{memory.get(), worker_end.get()};
-  HostFd errors;
   if (setup_.capture_stderr) {
     const auto capacity = static_cast<std::size_t>(setup_.capture_stderr->bytes());
-    handle->capture_errors(std::make_unique<CapturedOutput>(capacity, errors));
-    descriptors.push_back(errors.get());
+    handle->capture_errors(std::make_unique<CapturedOutput>(capacity, for_worker[2]));
   }
+  std::vector<int> descriptors;
+  for (const HostFd& descriptor : for_worker) descriptors.push_back(descriptor.get());
+  if (sent_descriptors_stay_open) handle->keep_sent(std::move(for_worker));
   std::error_code error = to_error_code(EPIPE);
   if (!sessions_.empty()) error = hand_over(handle, descriptors);
   if (error == std::errc::broken_pipe || error == std::errc::connection_reset) {
@@ -222,6 +221,7 @@ void PosixBackend::dispatch(const std::shared_ptr<Session>& session, ReceivedRec
   const auto found = session->workers.find(record.worker);
   if (found == session->workers.end()) return;
   const std::shared_ptr<WorkerHandle> worker = found->second;
+  worker->release_sent();
   switch (record.kind) {
     case Record::Kind::started:
       started(session, worker, received);
@@ -296,7 +296,10 @@ void PosixBackend::serve_doorbell(const std::shared_ptr<WorkerHandle>& worker) {
 /// could do so.
 void PosixBackend::end_workers(Session& session) noexcept {
   session.watch.reset();
-  for (const auto& [id, worker] : session.workers) worker->doorbell_watch.reset();
+  for (const auto& [id, worker] : session.workers) {
+    worker->doorbell_watch.reset();
+    worker->release_sent();
+  }
   if (!session.launcher->shut_down()) {
     for (const auto& [id, worker] : session.workers) worker->kill_without_launcher();
     const Deadline process(death_patience);

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <utility>
 
-#include <fcntl.h>
 #include <sys/event.h>
 
 namespace procpool::detail {
@@ -24,10 +23,11 @@ class KqueueTimer final : public PreciseTimer {
         })) {}
 
   void set(TimePoint due) noexcept override {
-    const auto wait = std::max<Duration>(due - Clock::now(), Duration::zero());
+    const auto wait = std::max<std::chrono::nanoseconds>(due - Clock::now(), std::chrono::nanoseconds(1));
     struct kevent event;
-    EV_SET(&event, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, NOTE_NSECONDS,
-           static_cast<intptr_t>(std::chrono::nanoseconds(wait).count()), nullptr);
+    // NOTE_CRITICAL: not put off for the sake of other timers.
+    EV_SET(&event, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, NOTE_NSECONDS | NOTE_CRITICAL,
+           static_cast<intptr_t>(wait.count()), nullptr);
     ::kevent(queue_.get(), &event, 1, nullptr, 0, nullptr);
   }
 
@@ -48,7 +48,7 @@ std::unique_ptr<PreciseTimer> make_precise_timer(EventLoop& loop, std::function<
   try {
     const posix::ForksHeld forks_held;
     auto queue = posix::raise_fd(posix::UniqueFd(::kqueue()));
-    if (!queue || ::fcntl(queue.get(), F_SETFD, FD_CLOEXEC) != 0) return nullptr;
+    if (!queue) return nullptr;
     return std::make_unique<KqueueTimer>(posix::HostFd(std::move(queue), forks_held), loop,
                                          std::move(on_due));
   } catch (...) {

@@ -79,6 +79,12 @@ RecordReader::Outcome RecordReader::read(int fd, ReceivedRecord& received) noexc
     const ssize_t count = ::recvmsg(fd, &message, MSG_DONTWAIT | receive_flags);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return Outcome::nothing;
+    if (count < 0 && errno == EMSGSIZE && !partial_.descriptors_lost) {
+      // How macOS says that there is no room for the descriptors, instead of by MSG_CTRUNC: it has thrown
+      // them away, and the bytes can be read now.
+      partial_.descriptors_lost = true;
+      continue;
+    }
     if (count <= 0) return Outcome::end;
 
     if ((message.msg_flags & MSG_CTRUNC) != 0) partial_.descriptors_lost = true;

@@ -4,8 +4,11 @@
 #include "posix/shared_memory.hpp"
 #include "posix/system_error.hpp"
 
+#include <cerrno>
 #include <random>
 #include <string>
+#include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <mach/vm_inherit.h>
@@ -24,13 +27,14 @@ UniqueFd create_shared_memory(std::size_t bytes) {
       if (errno == EEXIST) continue;
       throw_spawn_error("cannot make shared memory (shm_open)", last_error());
     }
+    // The size can be set once only, and before the name is gone: the kernel forgets of an object that is
+    // sized later that it was removed, and keeps it for ever (posix_shm.c of older XNUs).
+    std::error_code error;
+    if (::ftruncate(made.get(), static_cast<off_t>(bytes)) != 0) error = last_error();
     ::shm_unlink(name.c_str());
+    if (error) throw_spawn_error("cannot size shared memory (ftruncate)", error);
     UniqueFd fd = raise_fd(std::move(made));
     if (!fd) throw_spawn_error("cannot make shared memory (fcntl)", last_error());
-    // shm_open sets close-on-exec by itself. The size of an object can be set once only.
-    if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) {
-      throw_spawn_error("cannot size shared memory (ftruncate)", last_error());
-    }
     return fd;
   }
   throw_spawn_error("cannot find a free name for shared memory (shm_open)", to_error_code(EEXIST));

@@ -9,6 +9,7 @@ namespace procpool::posix {
 
 const int send_flags = MSG_NOSIGNAL;
 const int receive_flags = MSG_CMSG_CLOEXEC;
+const bool sent_descriptors_stay_open = false;
 
 namespace {
 

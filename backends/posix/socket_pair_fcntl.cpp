@@ -12,15 +12,18 @@ namespace procpool::posix {
 const int send_flags = 0;  // SO_NOSIGPIPE is set on each socket instead
 const int receive_flags = 0;
 
+// The kernel of macOS looks for cycles among descriptors that are under way, and may take one that nobody has
+// open any more for garbage (Chromium's bug 298276).
+const bool sent_descriptors_stay_open = true;
+
 namespace {
 
-/// Raises both, which sets close-on-exec where it moves them, and sets it where it does not.
 FdPair raise_both(int (&fds)[2]) noexcept {
   FdPair pair{raise_fd(UniqueFd(fds[0])), {}};
   pair.second = raise_fd(UniqueFd(fds[1]));
   if (!pair.first || !pair.second) return {};
   for (const UniqueFd* fd : {&pair.first, &pair.second}) {
-    if (::fcntl(fd->get(), F_SETFD, FD_CLOEXEC) != 0) return {};
+    if (::fcntl(fd->get(), F_SETFL, O_NONBLOCK) != 0) return {};
   }
   return pair;
 }
@@ -30,6 +33,8 @@ FdPair raise_both(int (&fds)[2]) noexcept {
 FdPair make_socket_pair() noexcept {
   int fds[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) return {};
+  // Nonblocking, since macOS heeds MSG_DONTWAIT when it receives and not when it sends: a full buffer would
+  // block.
   FdPair pair = raise_both(fds);
   if (!pair.first) return {};
   for (const UniqueFd* fd : {&pair.first, &pair.second}) {
@@ -42,12 +47,7 @@ FdPair make_socket_pair() noexcept {
 FdPair make_pipe() noexcept {
   int fds[2];
   if (::pipe(fds) != 0) return {};
-  FdPair pair = raise_both(fds);
-  if (!pair.first) return {};
-  for (const UniqueFd* fd : {&pair.first, &pair.second}) {
-    if (::fcntl(fd->get(), F_SETFL, O_NONBLOCK) != 0) return {};
-  }
-  return pair;
+  return raise_both(fds);
 }
 
 }  // namespace procpool::posix

@@ -14,6 +14,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace procpool::posix {
 
@@ -35,6 +37,11 @@ class WorkerHandle {
   /// worker.
   void capture_errors(std::unique_ptr<CapturedOutput> errors) noexcept { errors_ = std::move(errors); }
   [[nodiscard]] CapturedOutput* errors() const noexcept { return errors_.get(); }
+
+  /// What was sent to the launcher for this worker, and must stay open until the launcher has it.
+  void keep_sent(std::vector<HostFd> descriptors) noexcept { sent_ = std::move(descriptors); }
+  /// The launcher has it, or is gone.
+  void release_sent() noexcept { sent_.clear(); }
 
   void set_launcher(std::shared_ptr<LauncherLink> launcher) noexcept { launcher_ = std::move(launcher); }
   /// The launcher has told the pid. `handle` may be empty.
@@ -69,6 +76,7 @@ class WorkerHandle {
   const HostFd doorbell_;
   std::shared_ptr<LauncherLink> launcher_;
   std::unique_ptr<CapturedOutput> errors_;
+  std::vector<HostFd> sent_;
 
   mutable std::mutex mutex_;
   Pid pid_ = 0;                         ///< guarded by mutex_; 0 before it is known

@@ -46,6 +46,10 @@ class DoorbellLink final : public WorkerLink {
       const ssize_t count = ::recv(doorbell_, bytes, sizeof bytes, 0);
       if (count > 0) return Wake::rung;  // what is left wakes once more
       if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {  // see make_socket_pair()
+        wait_for(doorbell_, POLLIN, Deadline(std::nullopt));
+        continue;
+      }
       return Wake::host_gone;
     }
   }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # The leg windows-mingw: built by the MinGW-w64 GCC, run under Wine. Sourced by ci/run-leg.sh.
-groups+=(windows)
+groups+=(cross windows)
 
 leg_prepare() {
-  ci/windows-deps.sh
+  ci/cross-deps.sh "$preset" mingw-w64
 }
 
 # A Wine prefix of our own. A new one says that it is Windows 7, and would start a debugger for each crash.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "helpers/in_memory_backend.hpp"
+#include "helpers/process_info.hpp"
 #include "helpers/tasks.hpp"
 
 #include <csignal>
@@ -39,11 +40,8 @@ Pid spawn_grandchild() {
 
 bool is_gone(Pid pid) {
   if (kill(pid, 0) != 0 && errno == ESRCH) return true;
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  std::getline(stat, text);
-  const auto name_end = text.rfind(')');
-  return name_end != std::string::npos && name_end + 2 < text.size() && text[name_end + 2] == 'Z';
+  const auto info = process_info(pid);
+  return info && !info->runs;
 }
 
 }  // namespace procpool::testing::tasks

@@ -130,7 +130,7 @@ class BackendHost {
 /// True once the process is gone or a zombie; false if it lives on for a long time.
 bool dies_soon(Pid pid);
 
-/// The parent of a process, as /proc tells; 0 if it is gone.
+/// The parent of a process; 0 if it is gone.
 Pid parent_of(Pid pid);
 
 }  // namespace procpool::testing

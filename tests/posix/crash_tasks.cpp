@@ -102,8 +102,10 @@ __attribute__((noinline)) int throw_through_noexcept() {
 }
 
 __attribute__((noinline)) int read_beyond_the_end_of_a_file() {
-  const int file = ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  char path[] = "/tmp/procpool-empty-XXXXXX";
+  const int file = ::mkstemp(path);
   if (file < 0) throw std::runtime_error("no temporary file");
+  ::unlink(path);
   void* const memory = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, file, 0);
   return *static_cast<volatile char*>(memory);
 }

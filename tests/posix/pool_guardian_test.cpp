@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pools whose launcher or host is killed: every handle settles, and no process is left behind. (The leak
 // check after each test looks for those.)
+#include "helpers/process_info.hpp"
 #include "helpers/tasks.hpp"
 #include "posix/child_process.hpp"
 #include "posix/process_pool_test.hpp"
@@ -22,24 +23,11 @@ namespace {
 class PoolGuardian : public ProcessPoolTest {};
 PROCPOOL_ON_PROCESS_BACKENDS(PoolGuardian);
 
-/// "PID (comm) STATE PPID ..." (proc(5)).
-Pid parent_of(Pid pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  std::getline(file, text);
-  const auto name_end = text.rfind(')');
-  char state = 0;
-  Pid parent = 0;
-  if (name_end == std::string::npos ||
-      std::sscanf(text.c_str() + name_end + 1, " %c %d", &state, &parent) != 2)
-    return 0;
-  return parent;
-}
-
 /// The launcher of a pool, which is its workers' parent; 0 if there is no worker at this moment.
 Pid launcher_of(const Pool& pool) {
   const std::vector<Pid> workers = pool.worker_pids();
-  const Pid launcher = workers.empty() ? 0 : parent_of(workers.front());
+  const auto worker = workers.empty() ? std::nullopt : process_info(workers.front());
+  const Pid launcher = worker ? worker->parent : 0;
   return launcher == 1 ? 0 : launcher;
 }
 

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: MIT
 // Pools of a host that runs out of descriptors or of processes: named errors, and nothing lost.
+#include "helpers/platform.hpp"
 #include "helpers/sanitizers.hpp"
 #include "helpers/tasks.hpp"
 #include "posix/child_process.hpp"
 #include "posix/process_pool_test.hpp"
+#include "posix/surroundings.hpp"
 
 #include <cerrno>
 #include <chrono>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,15 +33,17 @@ rlim_t next_descriptor() {
 }
 
 long open_descriptors() {
-  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
-                       std::filesystem::directory_iterator());
+  return std::distance(std::filesystem::directory_iterator("/dev/fd"), std::filesystem::directory_iterator());
 }
 
-void limit(int resource, rlim_t soft) {
+/// An enumeration in glibc, and int elsewhere.
+using Resource = decltype(RLIMIT_NOFILE);
+
+void limit(Resource resource, rlim_t soft) {
   rlimit value{};
-  ::getrlimit(static_cast<__rlimit_resource_t>(resource), &value);
+  ::getrlimit(resource, &value);
   value.rlim_cur = soft;
-  ::setrlimit(static_cast<__rlimit_resource_t>(resource), &value);
+  ::setrlimit(resource, &value);
 }
 
 /// Makes a pool and uses it: "ok", or the error.
@@ -104,6 +105,7 @@ TEST_P(PoolLimits, AReplacementThatFindsNoDescriptorsComesWhenThereAreSome) {
 }
 
 TEST_P(PoolLimits, ALimitOnTheSizeOfFilesIsAnErrorAndNoSignal) {
+  if (!shared_memory_is_a_file()) GTEST_SKIP() << "shared memory is no file here";
   ChildProcess host([](const ChildProcess::Tell& tell) {
     limit(RLIMIT_FSIZE, 1 << 20);
     tell(try_pool(options(1)));
@@ -112,23 +114,12 @@ TEST_P(PoolLimits, ALimitOnTheSizeOfFilesIsAnErrorAndNoSignal) {
   EXPECT_EQ(host.exit_code(), 0);
 }
 
-/// In a mount namespace of its own: a /dev/shm without a free byte. False if that is not allowed.
-bool fill_dev_shm() {
-  if (::unshare(CLONE_NEWNS) != 0) return false;
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  if (::mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=64k") != 0) return false;
-  std::ofstream file("/dev/shm/full");
-  while (file << std::string(4096, 'x') && file.flush()) {
-  }
-  return true;
-}
-
 TEST_P(PoolLimits, AFullDevShmIsNoHindrance) {
   ChildProcess host([](const ChildProcess::Tell& tell) {
     tell(fill_dev_shm() ? "full" : "not allowed");
     tell(try_pool(options(2)));
   });
-  if (host.line() != "full") GTEST_SKIP() << "needs the right to mount";
+  if (host.line() != "full") GTEST_SKIP() << "needs the right to mount, and a /dev/shm";
   EXPECT_EQ(host.line(), "ok");
   EXPECT_EQ(host.exit_code(), 0);
 }
@@ -139,7 +130,7 @@ TEST_P(PoolLimits, WithTooFewProcessesTheConstructorSaysSo) {
   ChildProcess host([](const ChildProcess::Tell& tell) {
     const auto nobody_else = static_cast<uid_t>(100'000 + ::getpid());
     if (::setgid(nobody_else) != 0 || ::setuid(nobody_else) != 0) tell("cannot change the user");
-    if (::access("/proc/self/exe", X_OK) != 0) {
+    if (::access(own_program().c_str(), X_OK) != 0) {
       tell("not accessible");
       return;
     }

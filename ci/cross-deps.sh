@@ -1,18 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds for Windows what procpool and its tests need, into build/windows-deps/prefix: libuv from Debian's source
+# Builds with a cross compiler what procpool and its tests need, into build/NAME-deps/prefix: libuv from Debian's source
 # package, GoogleTest from the package googletest, and a copy of cereal's headers. Does nothing if all is there.
+#
+#   ci/cross-deps.sh NAME TOOLCHAIN [OPTION OF CMAKE]...
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-work=$PWD/build/windows-deps
+name=${1:?"usage: ci/cross-deps.sh NAME TOOLCHAIN [OPTION OF CMAKE]..."}
+toolchain=$PWD/cmake/toolchains/${2:?"usage: ci/cross-deps.sh NAME TOOLCHAIN [OPTION OF CMAKE]..."}.cmake
+options=("${@:3}")
+work=$PWD/build/$name-deps
 prefix=$work/prefix
-toolchain=$PWD/cmake/toolchains/mingw-w64.cmake
+sources=$PWD/build/sources
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
-mkdir -p "$work" "$prefix"
+mkdir -p "$prefix" "$sources"
 
 die() {
-  echo "windows-deps: $*" >&2
+  echo "cross-deps: $*" >&2
   exit 1
 }
 
@@ -25,19 +30,21 @@ quietly() {
 
 # build NAME SOURCE [OPTION]...: configures, builds and installs.
 build() {
-  local name=$1 source=$2
+  local library=$1 source=$2
   shift 2
-  quietly "$work/$name-configure.log" cmake -S "$source" -B "$work/$name" -DCMAKE_TOOLCHAIN_FILE="$toolchain" \
-    -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib "$@"
-  quietly "$work/$name-build.log" cmake --build "$work/$name" --parallel "$jobs"
-  quietly "$work/$name-install.log" cmake --install "$work/$name"
+  quietly "$work/$library-configure.log" cmake -S "$source" -B "$work/$library" -DCMAKE_TOOLCHAIN_FILE="$toolchain" \
+    -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib "${options[@]}" "$@"
+  quietly "$work/$library-build.log" cmake --build "$work/$library" --parallel "$jobs"
+  quietly "$work/$library-install.log" cmake --install "$work/$library"
 }
+
+find_libuv() { find "$sources" -maxdepth 1 -type d -name 'libuv1-*' | head -n 1; }
 
 # The source package comes from where the machine gets its packages, by lists of our own: the machine's stay as
 # they are.
 fetch_libuv() {
-  local apt=$work/apt
-  rm -rf "$apt" "$work"/libuv1-*/ "$work"/libuv1_*
+  local apt=$sources/apt
+  rm -rf "$apt" "$sources"/libuv1-*/ "$sources"/libuv1_*
   mkdir -p "$apt/sources" "$apt/lists/partial"
   local file
   for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
@@ -45,29 +52,29 @@ fetch_libuv() {
     sed -e 's/^Types:.*/Types: deb-src/' -e 's/^deb /deb-src /' "$file" >"$apt/sources/$(basename "$file")"
     [[ $file == *.sources ]] || mv "$apt/sources/$(basename "$file")" "$apt/sources/main.list"
   done
-  local options=(-o "Dir::Etc::SourceParts=$apt/sources" -o Dir::Etc::SourceList=/dev/null
+  local settings=(-o "Dir::Etc::SourceParts=$apt/sources" -o Dir::Etc::SourceList=/dev/null
     -o "Dir::State::Lists=$apt/lists" -o APT::Sandbox::User=root)
-  quietly "$work/apt-update.log" apt-get "${options[@]}" update -q
-  (cd "$work" && quietly "$work/apt-source.log" apt-get "${options[@]}" source -q libuv1)
+  quietly "$sources/apt-update.log" apt-get "${settings[@]}" update -q
+  (cd "$sources" && quietly "$sources/apt-source.log" apt-get "${settings[@]}" source -q libuv1)
 }
 
 if [[ ! -e $prefix/lib/libuv_a.a && ! -e $prefix/lib/libuv.a ]]; then
-  echo "windows-deps: libuv"
-  fetch_libuv
-  libuv=$(find "$work" -maxdepth 1 -type d -name 'libuv1-*' | head -n 1)
+  echo "cross-deps: libuv for $name"
+  [[ -n $(find_libuv) ]] || fetch_libuv
+  libuv=$(find_libuv)
   [[ -n $libuv ]] || die "the source package of libuv has not the folder that it should have"
   build libuv "$libuv" -DLIBUV_BUILD_TESTS=OFF -DLIBUV_BUILD_BENCH=OFF
 fi
 
 if [[ ! -e $prefix/lib/libgtest.a ]]; then
-  echo "windows-deps: GoogleTest"
-  [[ -d /usr/src/googletest ]] || die "/usr/src/googletest is missing (ci/install-deps.sh windows)"
+  echo "cross-deps: GoogleTest for $name"
+  [[ -d /usr/src/googletest ]] || die "/usr/src/googletest is missing (ci/install-deps.sh cross)"
   build googletest /usr/src/googletest -DBUILD_GMOCK=OFF
 fi
 
 # Not by a path to /usr/include, which would bring the headers of this machine's C library along.
 if [[ ! -e $prefix/include/cereal/cereal.hpp ]]; then
-  echo "windows-deps: cereal"
+  echo "cross-deps: cereal for $name"
   [[ -d /usr/include/cereal ]] || die "/usr/include/cereal is missing (ci/install-deps.sh build)"
   mkdir -p "$prefix/include" "$prefix/lib/cmake/cereal"
   # Debian's own CMake package finds the headers by its place in the file system.

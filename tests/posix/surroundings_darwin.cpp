@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#include "posix/surroundings.hpp"
+
+namespace procpool::testing {
+
+bool shared_memory_is_a_file() {
+  return false;
+}
+
+bool fill_dev_shm() {
+  return false;
+}
+
+}  // namespace procpool::testing
