@@ -5,8 +5,10 @@
 #include "helpers/run_counts.hpp"
 #include "helpers/sanitizers.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <ranges>
 #include <thread>
 #include <vector>
 
@@ -25,6 +27,11 @@ int count_and_return(std::uint32_t job) {
     const TimePoint end = Clock::now() + std::chrono::microseconds(300);
     while (Clock::now() < end) in_memory::check_alive();
   }
+  return static_cast<int>(job);
+}
+
+int count_at_once(std::uint32_t job) {
+  RunCounts::add(job);
   return static_cast<int>(job);
 }
 
@@ -101,6 +108,42 @@ TEST_P(Stress, JobsOfEightThreadsSurviveRandomKillsAndNoneRunsTwice) {
   }
   EXPECT_EQ(wrong, 0U);
   EXPECT_EQ(done + lost, threads * each);
+  EXPECT_TRUE(is_whole(pool, 3));
+}
+
+TEST_P(Stress, MapsOfFastItemsSurviveRandomKillsAndNoItemRunsTwice) {
+  constexpr std::uint32_t each = slow ? 10'000 : 50'000;
+  constexpr std::uint32_t maps = 30;
+  const RunCounts counts(maps * each);
+  PoolOptions with = options(3);
+  with.initializer = task(RunCounts::open, counts.path());
+  with.max_restarts = 1'000'000;
+  Pool pool(std::move(with));
+  Killer killer(*this, pool, std::chrono::milliseconds(2));
+  std::uint32_t failed = 0;
+  for (std::uint32_t round = 0; round < maps; ++round) {
+    const auto items = std::views::iota(round * each, (round + 1) * each);
+    const auto handle = pool.map_async(count_at_once, items);
+    try {
+      const std::vector<int> results = handle.get(patience);
+      EXPECT_TRUE(
+          std::equal(results.begin(), results.end(), items.begin(), items.end(),
+                     [](int result, std::uint32_t item) { return result == static_cast<int>(item); }));
+    } catch (const WorkerLostError& error) {
+      EXPECT_EQ(error.exit_status(), status_of_kill(sigkill));
+      ++failed;
+    }
+  }
+  const auto kills = static_cast<std::uint64_t>(killer.stop());
+  const std::uint64_t lost = pool.stats().lost;
+  EXPECT_LE(lost, kills) << "one item at most with each worker";
+  EXPECT_LE(failed, lost);
+  std::uint64_t never = 0;
+  for (std::uint32_t item = 0; item < maps * each; ++item) {
+    ASSERT_LE(counts.runs(item), 1U) << item;
+    never += counts.runs(item) == 0 ? 1 : 0;
+  }
+  EXPECT_LE(never, lost);
   EXPECT_TRUE(is_whole(pool, 3));
 }
 
