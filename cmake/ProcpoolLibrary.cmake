@@ -47,7 +47,7 @@ function(procpool_configure_library target)
     PRIVATE procpool::libuv ${CMAKE_DL_LIBS})
   if(WIN32)
     # <windows.h>, which <uv.h> includes: without macros named min and max, and for Windows 10.
-    target_compile_definitions(${target} PRIVATE NOMINMAX WIN32_LEAN_AND_MEAN _WIN32_WINNT=0x0A00
+    target_compile_definitions(${target} PRIVATE NOMINMAX WIN32_LEAN_AND_MEAN _WIN32_WINNT=0x0a00
                                                  PSAPI_VERSION=2)
   endif()
   set_target_properties(
