@@ -26,6 +26,9 @@ sources include src | grep -v '^include/procpool/export.hpp$' |
 sources include | xargs grep -nHE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"](uv\.h|uv/|windows\.h|winsock2\.h|unistd\.h|fcntl\.h|poll\.h|signal\.h|pthread\.h|dlfcn\.h|sys/|linux/|mach/|cereal/archives/)' |
   report "public header that includes a header of the system or an archive of cereal"
 
+sources include | xargs grep -nHE '::(min|max)[[:space:]]*[(]' |
+  report "min or max in a public header, where they may be macros of <windows.h> (write (std::min)(a, b))"
+
 sources src | xargs grep -nHE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"](windows\.h|winsock2\.h|unistd\.h|fcntl\.h|poll\.h|pthread\.h|dlfcn\.h|sys/|linux/|mach/)' |
   report "system header in src/ (the code belongs to backends/)"
 

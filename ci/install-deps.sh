@@ -3,7 +3,7 @@
 # Installs the Debian packages that are missing, and only those. With everything there it takes a moment.
 #
 #   ci/install-deps.sh GROUP...      groups: build (default), test, clang, libcxx, format, cross, zig, i686,
-#                                   aarch64, windows
+#                                   aarch64, windows, wine
 set -euo pipefail
 
 packages=()
@@ -18,7 +18,8 @@ for group in "${@:-build}"; do
     zig) command -v npm >/dev/null || packages+=(nodejs npm) ;;
     i686) packages+=(g++-i686-linux-gnu) ;;
     aarch64) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
-    windows) packages+=(g++-mingw-w64-x86-64-posix wine64 wine) ;;
+    windows) packages+=(g++-mingw-w64-x86-64-posix) ;;
+    wine) packages+=(wine64 wine) ;;
     *) echo "install-deps: no such group: $group" >&2; exit 2 ;;
   esac
 done

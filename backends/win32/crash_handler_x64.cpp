@@ -19,6 +19,10 @@ namespace {
 detail::CrashArea* area = nullptr;
 std::atomic<bool> crashing{false};
 
+/// How MSVC's runtime throws in C++. Its own filter answers it with std::terminate(), as it should be.
+constexpr DWORD thrown_by_msvc = 0xE06D7363;
+LPTOP_LEVEL_EXCEPTION_FILTER filter_of_runtime = nullptr;
+
 bool add_frame(std::uint64_t address) noexcept {
   const std::uint32_t count = area->frame_count.load(std::memory_order_relaxed);
   if (count >= detail::most_crash_frames) return false;
@@ -101,6 +105,9 @@ void write_images() noexcept {
 }
 
 LONG WINAPI tell(EXCEPTION_POINTERS* exception) {
+  if (exception->ExceptionRecord->ExceptionCode == thrown_by_msvc && filter_of_runtime != nullptr) {
+    return filter_of_runtime(exception);
+  }
   // Of two threads that crash one tells; and if telling crashes, that is the end of it.
   if (!crashing.exchange(true, std::memory_order_seq_cst)) {
     const EXCEPTION_RECORD& record = *exception->ExceptionRecord;
@@ -128,7 +135,7 @@ void report_crashes(std::span<std::byte> memory) noexcept {
   area = &reinterpret_cast<detail::ChannelMemory*>(memory.data())->crash;
   ULONG room = 64 << 10;  // for the filter, when the stack has overflowed
   ::SetThreadStackGuarantee(&room);
-  ::SetUnhandledExceptionFilter(&tell);
+  filter_of_runtime = ::SetUnhandledExceptionFilter(&tell);
 }
 
 }  // namespace procpool::win32

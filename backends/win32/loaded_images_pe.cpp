@@ -4,6 +4,7 @@
 #include "win32/text.hpp"
 #include "win32/unique_handle.hpp"  // <windows.h>, which has to come before <psapi.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -68,27 +69,60 @@ class Image {
     return {};
   }
 
+  /// Where the loader has written addresses, which depend on where the image lies: offsets, ascending.
+  [[nodiscard]] std::vector<DWORD> relocated() const {
+    std::vector<DWORD> offsets;
+    const auto& directory = headers_->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_BASERELOC];
+    if (directory.VirtualAddress == 0 || !contains(directory.VirtualAddress, directory.Size)) return offsets;
+    const std::byte* const table = base_ + directory.VirtualAddress;
+    IMAGE_BASE_RELOCATION block{};
+    for (DWORD at = 0; directory.Size - at >= sizeof block; at += block.SizeOfBlock) {
+      std::memcpy(&block, table + at, sizeof block);
+      if (block.SizeOfBlock < sizeof block || block.SizeOfBlock > directory.Size - at) break;
+      for (DWORD i = sizeof block; block.SizeOfBlock - i >= sizeof(WORD); i += sizeof(WORD)) {
+        WORD entry = 0;
+        std::memcpy(&entry, table + at + i, sizeof entry);
+        if (entry >> 12U != IMAGE_REL_BASED_ABSOLUTE)
+          offsets.push_back(block.VirtualAddress + (entry & 0xFFFU));
+      }
+    }
+    std::sort(offsets.begin(), offsets.end());
+    return offsets;
+  }
+
   [[nodiscard]] std::string computed_id() const {
     std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, eight bytes at a time
     const auto mix = [&hash](const void* bytes, std::size_t count) {
       const auto* at = static_cast<const std::byte*>(bytes);
-      for (; count >= sizeof hash; count -= sizeof hash, at += sizeof hash) {
+      while (count != 0) {
         std::uint64_t word = 0;
-        std::memcpy(&word, at, sizeof word);
+        const std::size_t taken = std::min(count, sizeof word);
+        std::memcpy(&word, at, taken);
         hash = (hash ^ word) * 0x100000001b3;
         hash ^= hash >> 29U;
+        at += taken;
+        count -= taken;
       }
     };
+    const std::vector<DWORD> addresses = relocated();
     const IMAGE_SECTION_HEADER* section = IMAGE_FIRST_SECTION(headers_);
     for (WORD i = 0; i < headers_->FileHeader.NumberOfSections; ++i, ++section) {
       mix(section, sizeof *section);
-      // Code that is not written to: what the loader relocates lies elsewhere on x86-64.
+      // Code that nobody writes to but the loader.
       if ((section->Characteristics & IMAGE_SCN_MEM_EXECUTE) == 0 ||
           (section->Characteristics & IMAGE_SCN_MEM_WRITE) != 0 ||
           !contains(section->VirtualAddress, section->Misc.VirtualSize)) {
         continue;
       }
-      mix(base_ + section->VirtualAddress, section->Misc.VirtualSize);
+      DWORD at = section->VirtualAddress;
+      const DWORD end = at + section->Misc.VirtualSize;
+      for (auto next = std::lower_bound(addresses.begin(), addresses.end(), at);
+           next != addresses.end() && *next < end; ++next) {
+        if (*next < at) continue;
+        mix(base_ + at, *next - at);
+        at = std::min<DWORD>(end, *next + sizeof(void*));
+      }
+      mix(base_ + at, end - at);
     }
     const std::uint32_t numbers[] = {headers_->FileHeader.TimeDateStamp, headers_->OptionalHeader.SizeOfImage,
                                      headers_->OptionalHeader.CheckSum};

@@ -2,6 +2,7 @@
 #include "win32/process_setup.hpp"
 
 #include <csignal>
+#include <cstdlib>
 
 #include <windows.h>
 
@@ -18,6 +19,8 @@ void end_by_abort(int /*signum*/) {
 
 void avoid_dialogs() noexcept {
   ::SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+  ::_set_error_mode(_OUT_TO_STDERR);  // of assert(), which has a window in programs without a console
+  avoid_debug_dialogs();
   std::signal(SIGABRT, &end_by_abort);
 }
 

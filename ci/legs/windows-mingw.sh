@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The leg windows-mingw: built by the MinGW-w64 GCC, run under Wine. Sourced by ci/run-leg.sh.
-groups+=(cross windows)
+groups+=(cross windows wine)
 
 leg_prepare() {
   ci/cross-deps.sh "$preset" mingw-w64
@@ -12,7 +12,7 @@ leg_begin_tests() {
   unset DISPLAY
   local log=$PWD/build/wine-prefix.log
   if [[ ! -e $WINEPREFIX/.ready ]]; then
-    echo "windows-mingw: making a Wine prefix"
+    echo "$preset: making a Wine prefix"
     rm -rf "$WINEPREFIX"
     {
       wineboot -i &&

@@ -62,7 +62,7 @@ class ByteBuffer {
   [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
   void set_limit(std::size_t limit) noexcept {
     limit_ = limit;
-    usable_ = std::max(size_, std::min(capacity_, limit_));
+    usable_ = (std::max)(size_, (std::min)(capacity_, limit_));
   }
 
  private:

@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+PROCPOOL_EXPORTED_WITH_STD_MEMBERS_BEGIN
+
 namespace procpool {
 
 namespace detail {
@@ -28,28 +30,28 @@ struct LastWords;
 /// The base of all errors of procpool.
 class PROCPOOL_EXPORT Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& what) : std::runtime_error(what) {}
   ~Error() override;
 };
 
 /// A wait ended before the result was there. The job goes on.
 class PROCPOOL_EXPORT TimeoutError : public Error {
  public:
-  using Error::Error;
+  explicit TimeoutError(const std::string& what) : Error(what) {}
   ~TimeoutError() override;
 };
 
 /// The job ran longer than its hard time limit and was killed with its worker.
 class PROCPOOL_EXPORT TimeLimitExceeded : public Error {
  public:
-  using Error::Error;
+  explicit TimeLimitExceeded(const std::string& what) : Error(what) {}
   ~TimeLimitExceeded() override;
 };
 
 /// Thrown inside a task when its soft time limit is due, and to the caller if the task lets it out.
 class PROCPOOL_EXPORT SoftTimeLimitExceeded : public Error {
  public:
-  using Error::Error;
+  explicit SoftTimeLimitExceeded(const std::string& what) : Error(what) {}
   ~SoftTimeLimitExceeded() override;
 };
 
@@ -113,42 +115,42 @@ class PROCPOOL_EXPORT Terminated : public Error {
 /// Workers died faster than PoolOptions::max_restarts allows; the pool has stopped.
 class PROCPOOL_EXPORT RestartFreqExceeded : public Error {
  public:
-  using Error::Error;
+  explicit RestartFreqExceeded(const std::string& what) : Error(what) {}
   ~RestartFreqExceeded() override;
 };
 
 /// Submitted after close() or terminate().
 class PROCPOOL_EXPORT PoolClosedError : public Error {
  public:
-  using Error::Error;
+  explicit PoolClosedError(const std::string& what) : Error(what) {}
   ~PoolClosedError() override;
 };
 
 /// An argument, result or exception could not be encoded or decoded, or is larger than a message may be.
 class PROCPOOL_EXPORT SerializationError : public Error {
  public:
-  using Error::Error;
+  explicit SerializationError(const std::string& what) : Error(what) {}
   ~SerializationError() override;
 };
 
 /// The job was killed for exceeding PoolOptions::memory_limit.
 class PROCPOOL_EXPORT MemoryLimitExceeded : public Error {
  public:
-  using Error::Error;
+  explicit MemoryLimitExceeded(const std::string& what) : Error(what) {}
   ~MemoryLimitExceeded() override;
 };
 
 /// Workers would have to re-run this program, and its main does not call procpool::init.
 class PROCPOOL_EXPORT NotInitializedError : public Error {
  public:
-  using Error::Error;
+  explicit NotInitializedError(const std::string& what) : Error(what) {}
   ~NotInitializedError() override;
 };
 
 /// The worker's program does not know the task.
 class PROCPOOL_EXPORT TaskNotFoundError : public Error {
  public:
-  using Error::Error;
+  explicit TaskNotFoundError(const std::string& what) : Error(what) {}
   ~TaskNotFoundError() override;
 };
 
@@ -177,3 +179,5 @@ class PROCPOOL_EXPORT RemoteError : public Error {
 };
 
 }  // namespace procpool
+
+PROCPOOL_EXPORTED_WITH_STD_MEMBERS_END

@@ -53,6 +53,11 @@ TEST(WindowsSurroundings, AProgramWithoutInitIsToldWhatToAdd) {
   EXPECT_NE(text.find("procpool::init(argc, argv);"), std::string::npos) << text;
 }
 
+TEST(WindowsSurroundings, AProgramMayBeginWithWmain) {
+  ChildProgram program(beside("procpool_wide_program.exe"));
+  EXPECT_EQ(program.line(), "42 of 1");
+}
+
 TEST(WindowsSurroundings, AWorkerProgramWithoutInitIsAnErrorOfTheConstructor) {
   PoolOptions options;
   options.processes = 1;

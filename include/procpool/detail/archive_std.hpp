@@ -54,7 +54,7 @@ inline constexpr bool is_blittable =
 /// A count for reserve() that the message's length makes likely, and that costs little if it is a lie.
 template <class T>
 [[nodiscard]] std::size_t likely_count(const InputArchive& archive, std::size_t count) noexcept {
-  return std::min(count, archive.remaining() / sizeof(T) + 16);
+  return (std::min)(count, archive.remaining() / sizeof(T) + 16);
 }
 
 template <class C, class Traits, class A>

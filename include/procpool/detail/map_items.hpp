@@ -57,7 +57,7 @@ class MapItems {
   /// How many units, `most` at most and one at least, take no more than so many bytes.
   [[nodiscard]] std::uint32_t units_within(std::uint32_t first, std::uint32_t most,
                                            std::size_t bytes) const noexcept {
-    std::uint32_t count = std::min(most, units() - first);
+    std::uint32_t count = (std::min)(most, units() - first);
     while (count > 1 && end_of(first + count) - units_[first] > bytes) count /= 2;
     return count;
   }
