@@ -45,6 +45,10 @@ function(procpool_configure_library target)
     ${target}
     PUBLIC cereal::cereal Threads::Threads
     PRIVATE procpool::libuv ${CMAKE_DL_LIBS})
+  if(UNIX)
+    # On 32 bits: sizes of files, and libuv's structures as libuv itself was built with them.
+    target_compile_definitions(${target} PRIVATE _FILE_OFFSET_BITS=64)
+  endif()
   if(WIN32)
     # <windows.h>, which <uv.h> includes: without macros named min and max, and for Windows 10.
     target_compile_definitions(${target} PRIVATE NOMINMAX WIN32_LEAN_AND_MEAN _WIN32_WINNT=0x0a00

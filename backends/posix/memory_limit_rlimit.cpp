@@ -25,8 +25,22 @@ void limit_memory(MemorySize more) noexcept {
   ::setrlimit(RLIMIT_DATA, &limit);
 }
 
+// Asked by setting a limit that limits nothing, and reading it back: qemu's emulation of user programs
+// accepts every limit and keeps none. Once, as it is the whole process's.
 bool can_limit_memory() noexcept {
-  return true;
+  static const bool can = [] {
+    rlimit before{};
+    if (::getrlimit(RLIMIT_DATA, &before) != 0) return false;
+    rlimit wanted = before;
+    wanted.rlim_cur =
+        (before.rlim_cur == RLIM_INFINITY ? std::numeric_limits<rlim_t>::max() : before.rlim_cur) - 1;
+    if (::setrlimit(RLIMIT_DATA, &wanted) != 0) return false;
+    rlimit kept{};
+    const bool same = ::getrlimit(RLIMIT_DATA, &kept) == 0 && kept.rlim_cur == wanted.rlim_cur;
+    ::setrlimit(RLIMIT_DATA, &before);
+    return same;
+  }();
+  return can;
 }
 
 }  // namespace procpool::posix

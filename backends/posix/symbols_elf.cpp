@@ -64,7 +64,8 @@ class ElfFile {
 
   [[nodiscard]] bool is(const detail::CrashRecord::Image& image) const {
     if (!image.build_id.empty()) return build_id() == image.build_id;
-    const std::uint64_t device = std::uint64_t{::major(status_.st_dev)} << 32U | ::minor(status_.st_dev);
+    const std::uint64_t device =
+        std::uint64_t{major(status_.st_dev)} << 32U | minor(status_.st_dev);  // may be macros
     return image.inode != 0 && image.inode == status_.st_ino && image.device == device;
   }
 

@@ -86,7 +86,8 @@ void work(WorkerStart start) noexcept {
 
   if (start.errors && ::dup2(start.errors.get(), STDERR_FILENO) < 0) ::_exit(setup_failed);
   start.errors.reset();
-  SharedMapping mapping = map_shared_memory(start.memory.get(), start.role.memory_bytes);
+  SharedMapping mapping =
+      map_shared_memory(start.memory.get(), static_cast<std::size_t>(start.role.memory_bytes));
   if (mapping.memory().empty()) {
     std::fprintf(stderr, "procpool: a worker cannot map its memory: %s\n", std::strerror(errno));
     ::_exit(setup_failed);

@@ -59,7 +59,9 @@ class WorkerChannel {
   /// `last` answer the worker has to end.
   bool publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes, bool last = false);
 
-  [[nodiscard]] std::size_t max_message() const noexcept { return memory_->control.max_message; }
+  [[nodiscard]] std::size_t max_message() const noexcept {
+    return static_cast<std::size_t>(memory_->control.max_message);  // the host's own size_t
+  }
   [[nodiscard]] bool same_program() const noexcept { return memory_->control.same_program != 0; }
   [[nodiscard]] bool memory_capped() const noexcept { return memory_->control.memory_capped != 0; }
   [[nodiscard]] std::uint64_t max_tasks() const noexcept { return memory_->control.max_tasks; }

@@ -129,7 +129,7 @@ void MapJob::units_done(std::uint32_t first, std::uint32_t count, Pid pid) {
 std::exception_ptr MapJob::error_of(const Failure& failure) const {
   if (failure.error) return failure.error;
   const Slot& slot = slots_[failure.item];
-  return decode_exception(results_.view().subspan(slot.position, slot.length),
+  return decode_exception(bytes_of(slot),
                           RemoteInfo{failure.pid, first_id() + failure.item / items_.chunksize()});
 }
 
@@ -141,7 +141,12 @@ std::span<const std::byte> MapJob::value(std::size_t item) const {
         [](const Failure& candidate, std::size_t wanted) { return candidate.item < wanted; });
     std::rethrow_exception(error_of(*failure));
   }
-  return results_.view().subspan(slot.position, slot.length);
+  return bytes_of(slot);
+}
+
+std::span<const std::byte> MapJob::bytes_of(const Slot& slot) const noexcept {
+  return results_.view().subspan(static_cast<std::size_t>(slot.position),
+                                 static_cast<std::size_t>(slot.length));
 }
 
 std::exception_ptr MapJob::error() const {

@@ -55,6 +55,7 @@ class MapJob final : public Job {
   void keep_failure(std::size_t item, Pid pid, const std::exception_ptr& error);
   void units_done(std::uint32_t first, std::uint32_t count, Pid pid);
   [[nodiscard]] std::exception_ptr error_of(const Failure& failure) const;
+  [[nodiscard]] std::span<const std::byte> bytes_of(const Slot& slot) const noexcept;
 
   std::uint64_t task_;
   ByteBuffer prefix_;

@@ -46,7 +46,7 @@ void* ImageResolver::resolve(TaskRef ref) {
   if (ref.image() >= images_.size()) {
     throw TaskNotFoundError("the worker was not told of image " + std::to_string(ref.image()));
   }
-  Image& image = images_[ref.image()];
+  Image& image = images_[static_cast<std::size_t>(ref.image())];
   if (!image.base)
     image.base = image.wanted.is_main ? locate_main(image.wanted) : locate_library(image.wanted);
   return std::bit_cast<void*>(*image.base + static_cast<std::uintptr_t>(ref.offset()));

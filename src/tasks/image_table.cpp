@@ -89,9 +89,9 @@ const std::string& image_record(std::size_t number) {
 }
 
 void* resolve_in_table(TaskRef ref) {
-  const Entry* const entry =
-      ref.image() < max_images ? table[ref.image()].load(std::memory_order_acquire) : nullptr;
-  if (entry == nullptr) throw TaskNotFoundError("no image " + std::to_string(ref.image()));
+  const auto number = static_cast<std::size_t>(ref.image());  // 16 bits
+  const Entry* const entry = number < max_images ? table[number].load(std::memory_order_acquire) : nullptr;
+  if (entry == nullptr) throw TaskNotFoundError("no image " + std::to_string(number));
   return std::bit_cast<void*>(entry->base + static_cast<std::uintptr_t>(ref.offset()));
 }
 

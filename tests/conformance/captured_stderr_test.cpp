@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -94,7 +95,8 @@ TEST_P(CapturedStderr, IsOnlyKeptIfItWasAskedFor) {
 
 TEST_P(CapturedStderr, OfAPoolThatEndsWhileItsWorkersWriteKeepsNobodyWaiting) {
   Pool pool(keeping(KiB));
-  const auto handle = pool.apply_async(tasks::flood_stderr_and_crash, std::size_t{1} << 40U);
+  const auto handle =
+      pool.apply_async(tasks::flood_stderr_and_crash, std::numeric_limits<std::size_t>::max() / 2);
   ASSERT_TRUE(becomes_true([&] { return handle.accepted(); }));
   pool.terminate();
   pool.join();

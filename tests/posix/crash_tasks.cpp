@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "posix/crash_tasks.hpp"
 
-#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -13,28 +12,6 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <unwind.h>
-
-// In place of the unwinder's own for the whole program: what a crash handler meets in a process that is worse
-// off than a test can make it.
-namespace {
-std::atomic<int> unwinder_does{0};
-}
-extern "C" __attribute__((visibility("default"))) _Unwind_Reason_Code _Unwind_Backtrace(
-    _Unwind_Trace_Fn visit, void* data) {
-  using Function = _Unwind_Reason_Code (*)(_Unwind_Trace_Fn, void*);
-  static const auto real = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "_Unwind_Backtrace"));
-  switch (static_cast<procpool::testing::crashes::Unwinder>(unwinder_does.load())) {
-    case procpool::testing::crashes::Unwinder::hangs:
-      for (;;) ::pause();
-    case procpool::testing::crashes::Unwinder::faults:
-      std::raise(SIGBUS);
-      break;
-    case procpool::testing::crashes::Unwinder::works:
-      break;
-  }
-  return real(visit, data);
-}
 
 namespace procpool::testing::crashes {
 namespace {
@@ -130,10 +107,6 @@ int crash_in_library(std::string path) {
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) throw std::runtime_error(::dlerror());
   return reinterpret_cast<int (*)(int)>(::dlsym(library, "library_crash"))(1);
-}
-
-void set_unwinder(Unwinder how) {
-  unwinder_does = static_cast<int>(how);
 }
 
 int crash_while_the_unwinder(int how) {

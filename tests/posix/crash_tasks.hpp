@@ -29,6 +29,7 @@ int crash_in_library(std::string path);
 
 /// What the unwinder does from now on in this process.
 enum class Unwinder : int { works, hangs, faults };
+[[nodiscard]] bool unwinder_can_be_replaced();  // the two in unwinder_*.cpp
 void set_unwinder(Unwinder how);
 int crash_while_the_unwinder(int how);
 

@@ -3,6 +3,7 @@
 #include "conformance/pool_test.hpp"
 #include "helpers/sanitizers.hpp"
 #include "posix/crash_tasks.hpp"
+#include "posix/surroundings.hpp"
 
 #include <algorithm>
 #include <array>
@@ -46,6 +47,7 @@ bool has(const std::string& name, const std::vector<StackFrame>& stack) {
 }
 
 TEST_P(Crashes, AreToldWithTheFunctionAndItsCallers) {
+  if (const auto reason = no_stack_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   const auto error = lost(outer_function, 1);
   EXPECT_EQ(error.exit_status(), ExitStatus::from_signal(SIGSEGV));
   EXPECT_EQ(error.fault_address(), forbidden_address);
@@ -56,6 +58,7 @@ TEST_P(Crashes, AreToldWithTheFunctionAndItsCallers) {
 }
 
 TEST_P(Crashes, AreToldWithAnOffsetThatMeansTheSameInEveryWorker) {
+  if (const auto reason = no_stack_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   const auto first = lost(outer_function, 1).stack();
   const auto second = lost(outer_function, 1).stack();
   ASSERT_GE(first.size(), 2U);
@@ -68,6 +71,8 @@ TEST_P(Crashes, AreToldWithAnOffsetThatMeansTheSameInEveryWorker) {
 }
 
 TEST_P(Crashes, InALibraryThatOnlyTheWorkerHasLoadedAreNamed) {
+  if (const auto reason = no_shared_libraries(); !reason.empty()) GTEST_SKIP() << reason;
+  if (!names_in_unloaded_libraries()) GTEST_SKIP() << "only what the host has loaded too has names here";
   const auto stack = lost(crash_in_library, std::string(PROCPOOL_TASK_LIBRARY)).stack();
   ASSERT_FALSE(stack.empty());
   EXPECT_NE(stack[0].function.find("inside_library(int)"), std::string::npos) << to_string(stack);
@@ -76,6 +81,7 @@ TEST_P(Crashes, InALibraryThatOnlyTheWorkerHasLoadedAreNamed) {
 }
 
 TEST_P(Crashes, EndTheWorkerByTheSignalThatItWouldHaveHadAnyway) {
+  if (const auto reason = no_stack_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   for (const int signum : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP}) {
     const auto error = lost(raise_signal, signum);
     EXPECT_EQ(error.reason(), Reason::crashed);
@@ -103,12 +109,14 @@ TEST_P(Crashes, OfEveryKindAreToldWithTheirFunction) {
 }
 
 TEST_P(Crashes, ByAbortAreToldWithWhoCalledIt) {
+  if (const auto reason = no_stack_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   const auto error = lost(call_abort);
   EXPECT_EQ(error.exit_status(), ExitStatus::from_signal(SIGABRT));
   EXPECT_TRUE(has("call_abort()", error.stack())) << to_string(error.stack());
 }
 
 TEST_P(Crashes, ByAnExceptionThatMayNotLeaveAreToldWithWhoThrewIt) {
+  if (const auto reason = no_stack_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   const auto error = lost(throw_through_noexcept);
   EXPECT_EQ(error.exit_status(), ExitStatus::from_signal(SIGABRT));
   EXPECT_TRUE(has("throw_through_noexcept()", error.stack())) << to_string(error.stack());
@@ -123,6 +131,7 @@ TEST_P(Crashes, ByACallToNowhereAreToldWithTheCaller) {
 }
 
 TEST_P(Crashes, ByAnOverflowOfTheStackAreTold) {
+  if (const auto reason = no_stack_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   const auto error = lost(overflow_the_stack, 1);
   EXPECT_EQ(error.exit_status(), ExitStatus::from_signal(SIGSEGV));
   const auto stack = error.stack();
@@ -144,6 +153,8 @@ TEST_P(Crashes, OnARuinedStackEndTheWorkerByTheirSignalAndTellThePlace) {
 }
 
 TEST_P(Crashes, OfTheUnwinderTooEndTheWorkerByTheFirstSignal) {
+  if (!unwinder_can_be_replaced())
+    GTEST_SKIP() << "here the library has an unwinder that no program can replace";
   const auto error = lost(crash_while_the_unwinder, static_cast<int>(Unwinder::faults));
   EXPECT_EQ(error.exit_status(), ExitStatus::from_signal(SIGSEGV));
   EXPECT_EQ(error.fault_address(), forbidden_address);
@@ -151,6 +162,8 @@ TEST_P(Crashes, OfTheUnwinderTooEndTheWorkerByTheFirstSignal) {
 }
 
 TEST_P(Crashes, EndTheWorkerByTheirSignalIfTheUnwinderHangs) {
+  if (!unwinder_can_be_replaced())
+    GTEST_SKIP() << "here the library has an unwinder that no program can replace";
   const TimePoint begin = Clock::now();
   const auto error = lost(crash_while_the_unwinder, static_cast<int>(Unwinder::hangs));
   EXPECT_EQ(error.exit_status(), ExitStatus::from_signal(SIGSEGV));
@@ -186,6 +199,7 @@ TEST_P(Crashes, AHandlerThatPassesTheSignalOnLosesNothing) {
 }
 
 TEST_P(Crashes, OfWhatATaskHasForkedAreNotTheWorkers) {
+  if (const auto reason = no_stack_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   EXPECT_EQ(pool().apply(fork_and_crash), SIGSEGV);
   const auto error = lost(call_abort);
   EXPECT_EQ(place_of("inner_function", error.stack()), error.stack().size()) << to_string(error.stack());
@@ -193,6 +207,7 @@ TEST_P(Crashes, OfWhatATaskHasForkedAreNotTheWorkers) {
 }
 
 TEST_P(Crashes, AreToldThoughWhatATaskHasLeftBehindHoldsTheCapturedStderr) {
+  if (const auto reason = no_stack_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   PoolOptions with = options(1);
   with.capture_stderr = KiB;
   Pool other(std::move(with));
@@ -219,6 +234,7 @@ TEST_P(Crashes, OtherEndsHaveNoStack) {
 }
 
 TEST_P(Crashes, AreToldByEveryCopyOfTheErrorAndAfterThePool) {
+  if (const auto reason = no_stack_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   std::exception_ptr kept;
   {
     Pool other = make_pool(1);

@@ -11,4 +11,8 @@ bool fill_dev_shm() {
   return false;
 }
 
+bool names_in_unloaded_libraries() {
+  return false;
+}
+
 }  // namespace procpool::testing

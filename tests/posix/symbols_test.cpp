@@ -106,7 +106,8 @@ TEST_F(Symbols, OfAFileFullOfNoiseDoNoHarm) {
     for (int i = 0; i < 20; ++i) {
       // The header, the table of segments behind it, or the sections at the end.
       const auto size = static_cast<std::uint32_t>(noisy.size());
-      const std::uint32_t at = random.one_in(2) ? random.below(512) : size - 1 - random.below(8000);
+      const std::uint32_t at =
+          random.one_in(2) ? random.below(512) : size - 1 - random.below(std::min(size, 8000U));
       noisy[at] = static_cast<char>(random());
     }
     noisy.replace(0, 16, bytes_, 0, 16);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Functions in shared libraries as tasks, in a worker that was forked before the library was loaded.
 #include "helpers/task_runner.hpp"
+#include "posix/surroundings.hpp"
 
 #include <procpool/errors.hpp>
 #include <procpool/exception.hpp>
@@ -131,6 +132,7 @@ Function load(const std::filesystem::path& library) {
 class TaskLibrary : public testing::Test {
  protected:
   static void SetUpTestSuite() {
+    if (!procpool::testing::no_shared_libraries().empty()) return;
     for (auto& worker : early_workers) worker = std::make_unique<OneJobWorker>();
   }
   static void TearDownTestSuite() {
@@ -144,6 +146,8 @@ class TaskLibrary : public testing::Test {
   }
 
   void SetUp() override {
+    const std::string reason = procpool::testing::no_shared_libraries();
+    if (!reason.empty()) GTEST_SKIP() << reason;
     std::string pattern = (std::filesystem::temp_directory_path() / "procpool-test-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;

@@ -193,7 +193,7 @@ Host expect_each_once(const Host::Habits& habits) {
   Host host(pair, habits, 1);
   {
     const WorkerThread worker(pair, [&, random = Random(2)](const ClaimedJob& job) mutable {
-      ++runs[job.id];
+      ++runs[static_cast<std::size_t>(job.id)];
       if (habits.salvage_of != 0) pause(random, 30);
       id = job.id;
       return as_bytes(&id, sizeof id);
@@ -268,19 +268,20 @@ void expect_stream(const std::vector<std::size_t>& sizes, const Host::Habits& ha
   std::atomic<int> wrong{0};
   {
     const WorkerThread worker(pair, [&](const ClaimedJob& job) {
-      const std::size_t size = sizes[(job.id - 1) % sizes.size()];
+      const std::size_t size = sizes[static_cast<std::size_t>((job.id - 1) % sizes.size())];
       if (!same(job.arguments, bytes_of(job.id, size))) ++wrong;
       // An answer of another size than the question.
-      return bytes_of(job.id, sizes[job.id % sizes.size()]);
+      return bytes_of(job.id, sizes[static_cast<std::size_t>(job.id % sizes.size())]);
     });
     Host host(pair, habits, seed);
     const bool right = host.run(
         sizes.size(),
         [&](Message& message) {
-          message.arguments = bytes_of(message.id, sizes[(message.id - 1) % sizes.size()]);
+          message.arguments =
+              bytes_of(message.id, sizes[static_cast<std::size_t>((message.id - 1) % sizes.size())]);
         },
         [&](JobId id, const Answer& answer) {
-          return same(answer.bytes.view(), bytes_of(id, sizes[id % sizes.size()]));
+          return same(answer.bytes.view(), bytes_of(id, sizes[static_cast<std::size_t>(id % sizes.size())]));
         });
     EXPECT_TRUE(right) << (pair.host.violation() != nullptr ? pair.host.violation()
                                                             : "an answer was wrong or late");

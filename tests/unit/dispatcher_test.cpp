@@ -18,7 +18,7 @@ using Reason = WorkerLostError::Reason;
 class Dispatching : public DispatcherTest {};
 
 std::vector<JobId> ids(JobId first, JobId last) {
-  std::vector<JobId> made(last - first + 1);
+  std::vector<JobId> made(static_cast<std::size_t>(last - first + 1));
   std::iota(made.begin(), made.end(), first);
   return made;
 }
