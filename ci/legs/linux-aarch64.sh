@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The leg linux-aarch64: run by qemu, one program for many tests, and of the tests only those of the Pool and its parts.
-# Sourced by ci/run-leg.sh.
+# The leg linux-aarch64: run by qemu, one program for many tests, and of the tests only those of the parts and one example:
+# qemu 7.2 itself aborts ("cpu == current_cpu") where a worker crashes. Sourced by ci/run-leg.sh.
 groups+=(cross aarch64)
 
 leg_prepare() {
