@@ -18,13 +18,9 @@ leg_begin_tests() { :; }
 leg_end_tests() { :; }
 leg_only_built=""  # the reason, for a leg whose programs cannot run here
 [[ ! -e ci/legs/$preset.sh ]] || source "ci/legs/$preset.sh"
-leg_install
 
 build=build/$preset
 results=$PWD/$build/test-results.xml
-if [[ -z ${CMAKE_GENERATOR:-} ]] && command -v ninja >/dev/null && [[ ! -e $build/CMakeCache.txt ]]; then
-  export CMAKE_GENERATOR=Ninja
-fi
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)}
 
 say() {
@@ -32,7 +28,11 @@ say() {
   echo "leg $preset: $1 ($SECONDS s)" | tee "$build/leg-summary"
 }
 rm -rf "$results" "$build/shards"
-leg_prepare || { say "FAILED to prepare"; exit 1; }
+cannot_get=75  # EX_TEMPFAIL of sysexits.h: not the fault of the tree
+{ leg_install && leg_prepare; } || { say "not run: what it needs could not be installed"; exit $cannot_get; }
+if [[ -z ${CMAKE_GENERATOR:-} ]] && command -v ninja >/dev/null && [[ ! -e $build/CMakeCache.txt ]]; then
+  export CMAKE_GENERATOR=Ninja
+fi
 cmake --preset "$preset" || { say "FAILED to configure"; exit 1; }
 cmake --build --preset "$preset" || { say "FAILED to build"; exit 1; }
 
