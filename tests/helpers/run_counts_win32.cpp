@@ -3,6 +3,8 @@
 #include "helpers/win32_process.hpp"
 
 #include <filesystem>
+#include <map>
+#include <mutex>
 #include <random>
 #include <system_error>
 
@@ -27,14 +29,19 @@ std::uint32_t* map_file(const std::string& path, DWORD disposition, std::size_t 
   return static_cast<std::uint32_t*>(memory);
 }
 
-/// A worker's own mapping; unmapped when the thread that plays it ends.
-struct Mapping {
-  std::uint32_t* counters = nullptr;
-  ~Mapping() {
-    if (counters != nullptr) ::UnmapViewOfFile(counters);
-  }
+// What a thread may have of its own must need no destructor: MinGW calls those of a thread when the memory of
+// its variables is gone already (GCC bug 80816). So a worker process keeps its mapping to its end, and a
+// worker that is a thread uses the host's.
+thread_local std::uint32_t* own = nullptr;
+
+struct InThisProcess {
+  std::mutex mutex;
+  std::map<std::string, std::uint32_t*> counters;  // by path
 };
-thread_local Mapping own;
+InThisProcess& in_this_process() {
+  static InThisProcess all;
+  return all;
+}
 
 }  // namespace
 
@@ -44,9 +51,15 @@ RunCounts::RunCounts(std::size_t jobs) : bytes_(jobs * sizeof(std::uint32_t)) {
            ("procpool-counts-" + std::to_string(random()) + std::to_string(random())))
               .string();
   counters_ = map_file(path_, CREATE_NEW, bytes_);
+  const std::lock_guard lock(in_this_process().mutex);
+  in_this_process().counters[path_] = counters_;
 }
 
 RunCounts::~RunCounts() {
+  {
+    const std::lock_guard lock(in_this_process().mutex);
+    in_this_process().counters.erase(path_);
+  }
   ::UnmapViewOfFile(counters_);
   std::error_code ignored;
   std::filesystem::remove(path_, ignored);
@@ -57,11 +70,13 @@ std::uint32_t RunCounts::runs(std::uint32_t job) const {
 }
 
 void RunCounts::open(std::string path) {
-  own.counters = map_file(path, OPEN_EXISTING, 0);
+  const std::lock_guard lock(in_this_process().mutex);
+  const auto found = in_this_process().counters.find(path);
+  own = found != in_this_process().counters.end() ? found->second : map_file(path, OPEN_EXISTING, 0);
 }
 
 void RunCounts::add(std::uint32_t job) {
-  std::atomic_ref(own.counters[job]).fetch_add(1);
+  std::atomic_ref(own[job]).fetch_add(1);
 }
 
 }  // namespace procpool::testing
