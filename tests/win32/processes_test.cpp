@@ -42,12 +42,6 @@ int abort_in_a_task() {
   std::abort();
 }
 
-DWORD open_handles() {
-  DWORD count = 0;
-  ::GetProcessHandleCount(::GetCurrentProcess(), &count);
-  return count;
-}
-
 TEST(WindowsProcesses, WhatAWorkerHasStartedIsGoneWhenItIsKilled) {
   Pool pool(1);
   const Pid started = pool.apply(tasks::spawn_grandchild);
@@ -99,10 +93,10 @@ TEST(WindowsProcesses, AThousandPoolsLeaveNoHandle) {
     }
   };
   make(20);
-  const DWORD before = open_handles();
+  const int before = count_own_handles();
   make(1000);
   // The threads of the system's pool come and go, each with a handle or two.
-  EXPECT_LE(open_handles(), before + 16);
+  EXPECT_LE(count_own_handles(), before + 16);
 }
 
 TEST(WindowsProcesses, WorkersThatCrashLeaveNoHandle) {
@@ -111,9 +105,9 @@ TEST(WindowsProcesses, WorkersThatCrashLeaveNoHandle) {
     for (int i = 0; i < count; ++i) EXPECT_THROW(pool.apply(tasks::segfault), WorkerLostError);
   };
   crash(20);
-  const DWORD before = open_handles();
+  const int before = count_own_handles();
   crash(200);
-  EXPECT_LE(open_handles(), before + 16);
+  EXPECT_LE(count_own_handles(), before + 16);
 }
 
 TEST(WindowsProcesses, MoreWorkersThanAWaitCanNameAreAllHeard) {

@@ -19,12 +19,6 @@ std::string variable(std::string name) {
   const char* value = std::getenv(name.c_str());
   return value != nullptr ? value : "(unset)";
 }
-unsigned long count_own_handles() {
-  DWORD count = 0;
-  ::GetProcessHandleCount(::GetCurrentProcess(), &count);
-  return count;
-}
-
 TEST(WindowsSurroundings, TheDefaultBackendIsSpawn) {
   Pool pool({.processes = 1});
   EXPECT_EQ(pool.apply(tasks::add, 1, 2), 3);
@@ -77,7 +71,7 @@ TEST(WindowsSurroundings, VariablesAreReplacedWhateverTheirCase) {
 
 TEST(WindowsSurroundings, WorkersInheritNothingOfTheHostsPools) {
   Pool first(1);
-  const unsigned long alone = first.apply(count_own_handles);
+  const int alone = first.apply(count_own_handles);
   std::vector<Pool> others;
   for (int i = 0; i < 5; ++i) others.emplace_back(1);
   // Each pool has some ten handles in the host.
