@@ -233,7 +233,8 @@ struct MapOptions {
       std::is_void_v<T>, std::function<void()>,
       std::function<void(const std::vector<std::conditional_t<std::is_void_v<T>, char, T>>&)>>;
 
-  /// How many items travel as one message. Not 0. Left out: procpool chooses.
+  /// How many items are one job, with one time limit, which is lost as a whole with its worker. Not 0. Left
+  /// out, each item is a job of its own; procpool sends many in one message when they are fast.
   std::optional<std::size_t> chunksize{};
   /// Gets all results, in the order of the input.
   Callback callback{};
