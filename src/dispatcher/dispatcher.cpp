@@ -411,15 +411,17 @@ void Dispatcher::retire(Worker& worker) {
 }
 
 void Dispatcher::condemn(Worker& worker, Condemnation why) {
-  // What it has answered so far counts, unless that shows what kind of worker it is.
-  if (worker.condemned == Condemnation::none && worker.channel.violation() == nullptr) drain_all(worker);
   if (worker.condemned != Condemnation::none) return;
-  worker.condemned = why;
-  worker.condemned_at = settings_.now();
   if (worker.channel.violation() == nullptr) {
     put_back(worker, worker.channel.take_back(worker.out.units()));
     worker.channel.hold(true);
+    // What it has answered counts, unless that shows what kind of worker it is: then it is condemned for
+    // that.
+    drain_all(worker);
+    if (worker.condemned != Condemnation::none) return;
   }
+  worker.condemned = why;
+  worker.condemned_at = settings_.now();
   loop_.kill(worker.id);
 }
 
