@@ -122,7 +122,7 @@ TEST_P(Stress, MapsOfFastItemsSurviveRandomKillsAndNoItemRunsTwice) {
   with.initializer = task(RunCounts::open, counts.path());
   with.max_restarts = 1'000'000;
   Pool pool(std::move(with));
-  Killer killer(*this, pool, std::chrono::milliseconds(few_addresses ? 50 : 2));
+  Killer killer(*this, pool, std::chrono::milliseconds(few_addresses || slow ? 50 : 2));
   std::uint32_t failed = 0;
   for (std::uint32_t round = 0; round < maps; ++round) {
     const auto items = std::views::iota(round * each, (round + 1) * each);
