@@ -5,17 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build=build/package-conan
-say() {
-  mkdir -p "$build"
-  echo "leg package-conan: $1" >"$build/leg-summary"
-}
-if [[ -z ${CONAN:-} ]]; then
-  say "0 passed, 0 failed, 1 skipped: CONAN is not set"
-  echo "skipped: package-conan, because CONAN is not set"
-  exit 0
-fi
-trap '(($? == 0)) || { say "FAILED"; echo "package-conan: FAILED" >&2; }' EXIT
+source packaging/leg.sh
+begin_package_leg package-conan CONAN
 rm -rf "$build"
 mkdir -p "$build"
 

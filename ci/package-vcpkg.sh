@@ -5,17 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build=build/package-vcpkg
-say() {
-  mkdir -p "$build"
-  echo "leg package-vcpkg: $1" >"$build/leg-summary"
-}
-if [[ -z ${VCPKG_ROOT:-} ]]; then
-  say "0 passed, 0 failed, 1 skipped: VCPKG_ROOT is not set"
-  echo "skipped: package-vcpkg, because VCPKG_ROOT is not set"
-  exit 0
-fi
-trap '(($? == 0)) || { say "FAILED"; echo "package-vcpkg: FAILED" >&2; }' EXIT
+source packaging/leg.sh
+begin_package_leg package-vcpkg VCPKG_ROOT
 vcpkg=${VCPKG_ROOT//\\//}
 
 # vcpkg knows a port by its own files alone. It must build anew what is in the tree now, hence no cache and no old build.

@@ -8,6 +8,7 @@
 #include "posix/signals.hpp"
 #include "posix/spawn_program.hpp"
 #include "posix/system_error.hpp"
+#include "tasks/loaded_images.hpp"
 
 #include <array>
 #include <cerrno>
@@ -27,10 +28,27 @@ namespace {
 constexpr auto hello_patience = std::chrono::seconds(30);
 constexpr auto end_patience = std::chrono::seconds(10);
 
+/// A forked launcher that is stuck ends itself after this time, twice as long each time, so that one that is
+/// only slow succeeds in the end.
+constexpr auto first_stuck_patience = std::chrono::milliseconds(500);
+constexpr int most_stuck_launchers = 6;
+
+/// Uses what threads of the host may have held a lock of when it forked, so that a launcher which inherited a
+/// locked one is stuck here, and not a worker later. glibc frees its locks in a child, but not the one of
+/// dl_iterate_phdr(3), which older unwinders and LLVM's hold for each exception.
+void try_inherited_locks() {
+  static const char here = 0;
+  static_cast<void>(detail::image_place(&here));
+}
+
 /// The life of a forked launcher. noexcept: an exception must not unwind into the host's frames.
-[[noreturn]] void live_as_launcher(const LauncherRole& role, const WorkerSetup& setup, int control,
-                                   int bell) noexcept {
-  for (const auto& [name, value] : setup.environment) ::setenv(name.c_str(), value.c_str(), 1);
+[[noreturn]] void live_as_launcher(const LauncherRole& role, const WorkerSetup& setup, int control, int bell,
+                                   std::chrono::milliseconds patience) noexcept {
+  {
+    const EndIfStuck end_if_stuck(patience);
+    try_inherited_locks();
+    for (const auto& [name, value] : setup.environment) ::setenv(name.c_str(), value.c_str(), 1);
+  }
   if (!setup.working_directory.empty() && ::chdir(setup.working_directory.c_str()) != 0) ::_exit(1);
   serve_as_launcher(role, UniqueFd(control), UniqueFd(bell));
 }
@@ -54,6 +72,25 @@ LauncherLink::Ends LauncherLink::make_control() {
 
 std::shared_ptr<LauncherLink> LauncherLink::fork(const LauncherRole& role, const WorkerSetup& setup,
                                                  int bell) {
+  auto patience = first_stuck_patience;
+  ExitStatus status;
+  for (int i = 0; i < most_stuck_launchers; ++i, patience *= 2) {
+    auto link = fork_once(role, setup, bell, patience);
+    ReceivedRecord received;
+    if (link->receive_hello(received) == RecordReader::Outcome::record) {
+      link->inherited_memory_ = received.record.extra;
+      return link;
+    }
+    status = link->reap(std::chrono::seconds(1));
+    // A host that reaps its children itself keeps the status from us.
+    if (status.known() && status.signal() != SIGALRM) break;
+  }
+  throw_spawn_error("a forked launcher ended before it could serve (" + status.to_string() + ")",
+                    to_error_code(ECHILD));
+}
+
+std::shared_ptr<LauncherLink> LauncherLink::fork_once(const LauncherRole& role, const WorkerSetup& setup,
+                                                      int bell, std::chrono::milliseconds patience) {
   std::shared_ptr<LauncherLink> link(new LauncherLink);
   Ends ends = make_control();
   flush_stdio();  // what is in buffers would be written by the host and by the workers
@@ -61,7 +98,7 @@ std::shared_ptr<LauncherLink> LauncherLink::fork(const LauncherRole& role, const
     const BlockedSignals blocked;
     const std::array kept{ends.launcher.get(), bell};
     link->pid_ = fork_without_host_fds(kept);
-    if (link->pid_ == 0) live_as_launcher(role, setup, kept[0], kept[1]);
+    if (link->pid_ == 0) live_as_launcher(role, setup, kept[0], kept[1], patience);
   }
   if (link->pid_ < 0) {
     link->pid_ = 0;
@@ -93,16 +130,21 @@ std::shared_ptr<LauncherLink> LauncherLink::execute(const LauncherRole& role, co
   return link;
 }
 
-void LauncherLink::await_hello(const std::string& program) {
+RecordReader::Outcome LauncherLink::receive_hello(ReceivedRecord& received) noexcept {
   const Deadline deadline(hello_patience);
-  ReceivedRecord received;
   auto outcome = RecordReader::Outcome::nothing;
   while ((outcome = receive(received)) == RecordReader::Outcome::nothing) {
     if (!wait_for(control_.get(), POLLIN, deadline)) break;
   }
+  return outcome;
+}
+
+void LauncherLink::await_hello(const std::string& program) {
+  ReceivedRecord received;
+  const auto outcome = receive_hello(received);
   if (outcome == RecordReader::Outcome::record) {
     if (received.record.kind == Record::Kind::hello && received.record.value == protocol_version) {
-      accept_hello(received.record);
+      inherited_memory_ = received.record.extra;
       return;
     }
     throw_spawn_error("the worker program \"" + program + "\" was built with another version of procpool",

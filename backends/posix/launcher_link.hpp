@@ -25,8 +25,9 @@ namespace procpool::posix {
 /// shut_down(). Only send() may be called by several threads.
 class LauncherLink {
  public:
-  /// Forks the launcher off this process, on this thread, which flushes stdio first. `bell` is what workers
-  /// ring. Throws SpawnError.
+  /// Forks the launcher off this process, on this thread, which flushes stdio first, and waits, a bounded
+  /// time, until it has said hello. A child that finds a lock held by a thread that it has no copy of ends by
+  /// itself, and another is forked. `bell` is what workers ring. Throws SpawnError.
   [[nodiscard]] static std::shared_ptr<LauncherLink> fork(const LauncherRole& role, const WorkerSetup& setup,
                                                           int bell);
   /// Runs `program`, a path, as the launcher. Throws SpawnError.
@@ -48,9 +49,6 @@ class LauncherLink {
   /// Does not wait.
   [[nodiscard]] RecordReader::Outcome receive(ReceivedRecord& received) noexcept;
 
-  /// Notes what a hello says that came while nobody waited for it. Its version needs no look: the launcher is
-  /// this very program, or one that await_hello() has met before.
-  void accept_hello(const Record& hello) noexcept { inherited_memory_ = hello.extra; }
   /// What each worker starts with; see footprint.hpp. Known from the hello on.
   [[nodiscard]] std::uint64_t inherited_memory() const noexcept { return inherited_memory_; }
 
@@ -66,6 +64,11 @@ class LauncherLink {
   LauncherLink() = default;
   struct Ends;
   [[nodiscard]] static Ends make_control();
+  [[nodiscard]] static std::shared_ptr<LauncherLink> fork_once(const LauncherRole& role,
+                                                               const WorkerSetup& setup, int bell,
+                                                               std::chrono::milliseconds patience);
+  /// Waits for the first record; `nothing` if it does not come in time.
+  [[nodiscard]] RecordReader::Outcome receive_hello(ReceivedRecord& received) noexcept;
   /// Waits at most `patience` for the process to end, kills it and its group then, and tells how it ended.
   ExitStatus reap(std::chrono::milliseconds patience) noexcept;
   void drain_until_end() noexcept;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Loaded images by dl_iterate_phdr(3), which static programs have too. Sibling: loaded_images_macho.cpp.
 #include "posix/elf_build_id.hpp"
+#include "posix/host_fd.hpp"
 #include "tasks/loaded_images.hpp"
 
 #include <array>
@@ -47,9 +48,11 @@ bool contains(const dl_phdr_info& info, std::uintptr_t address) noexcept {
 }
 
 /// Calls visit(info, is_main) for each image until it returns true. The program comes first:
-/// dl_iterate_phdr(3).
+/// dl_iterate_phdr(3). It holds a lock of the dynamic linker's that glibc does not free in a forked child, so
+/// no thread forks meanwhile.
 template <class Visit>
 void visit_images(Visit visit) {
+  const posix::ForksHeld forks_held;
   struct State {
     Visit& visit;
     bool first = true;
@@ -137,7 +140,7 @@ LoadedImage to_image(const Mapped& mapped) {
 
 }  // namespace
 
-std::optional<ImagePlace> image_place(const void* address) noexcept {
+std::optional<ImagePlace> image_place(const void* address) {
   std::optional<ImagePlace> place;
   visit_images([&](const dl_phdr_info& info, bool is_main) {
     if (!contains(info, reinterpret_cast<std::uintptr_t>(address))) return false;

@@ -64,7 +64,7 @@ const Header* header_at(std::uint32_t index) noexcept {
 
 }  // namespace
 
-std::optional<ImagePlace> image_place(const void* address) noexcept {
+std::optional<ImagePlace> image_place(const void* address) {
   Dl_info info{};
   if (::dladdr(address, &info) == 0 || info.dli_fbase == nullptr) return std::nullopt;
   const auto* const header = static_cast<const Header*>(info.dli_fbase);

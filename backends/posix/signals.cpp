@@ -4,8 +4,21 @@
 #include <initializer_list>
 
 #include <pthread.h>
+#include <sys/time.h>
 
 namespace procpool::posix {
+
+namespace {
+
+/// 0 takes it back.
+void set_alarm(std::chrono::milliseconds after) noexcept {
+  itimerval timer{};
+  timer.it_value.tv_sec = static_cast<time_t>(after.count() / 1000);
+  timer.it_value.tv_usec = static_cast<suseconds_t>(after.count() % 1000 * 1000);
+  setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
+}  // namespace
 
 BlockedSignals::BlockedSignals() noexcept {
   sigset_t all;
@@ -15,6 +28,24 @@ BlockedSignals::BlockedSignals() noexcept {
 
 BlockedSignals::~BlockedSignals() {
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+EndIfStuck::EndIfStuck(std::chrono::milliseconds patience) noexcept {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGALRM, &action, &action_before_);
+  sigset_t alarm;
+  sigemptyset(&alarm);
+  sigaddset(&alarm, SIGALRM);
+  pthread_sigmask(SIG_UNBLOCK, &alarm, &mask_before_);
+  set_alarm(patience);
+}
+
+EndIfStuck::~EndIfStuck() {
+  set_alarm(std::chrono::milliseconds(0));
+  pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+  sigaction(SIGALRM, &action_before_, nullptr);
 }
 
 void unblock_all_signals() noexcept {

@@ -3,6 +3,7 @@
 /// Signals around a fork and in procpool's children.
 #pragma once
 
+#include <chrono>
 #include <csignal>
 
 namespace procpool::posix {
@@ -18,6 +19,20 @@ class BlockedSignals {
 
  private:
   sigset_t before_;
+};
+
+/// Ends this process by SIGALRM if it lives for longer than `patience`, also while the process waits for a
+/// lock. For a process with one thread.
+class EndIfStuck {
+ public:
+  explicit EndIfStuck(std::chrono::milliseconds patience) noexcept;
+  ~EndIfStuck();
+  EndIfStuck(const EndIfStuck&) = delete;
+  EndIfStuck& operator=(const EndIfStuck&) = delete;
+
+ private:
+  struct sigaction action_before_ {};
+  sigset_t mask_before_;
 };
 
 /// Blocks nothing on this thread.

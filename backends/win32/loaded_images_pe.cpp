@@ -163,7 +163,7 @@ std::vector<HMODULE> loaded_modules() {
 
 }  // namespace
 
-std::optional<ImagePlace> image_place(const void* address) noexcept {
+std::optional<ImagePlace> image_place(const void* address) {
   const HMODULE module = module_at(address);
   if (module == nullptr) return std::nullopt;
   return ImagePlace{reinterpret_cast<std::uintptr_t>(module), is_main(module)};

@@ -168,6 +168,7 @@ struct Draft {
            std::uint64_t{place} << 63;
   }
 };
+static_assert(most_in_pack <= 0x7fff && draft_size <= 0xffff, "they have to fit into the word");
 
 /// What stands before each answer of a chunk or pack.
 inline constexpr std::size_t answer_header = sizeof(ResultKind) + sizeof(std::uint32_t);

@@ -226,6 +226,10 @@ void PoolCore::failed(const std::exception_ptr& error) {
   set_timer();
 }
 
+void PoolCore::start_waits() {
+  serve_soon();  // which sets the timer: an idle pool has none
+}
+
 void PoolCore::all_gone() {
   gone_.store(true, std::memory_order_relaxed);
   loop_.stop();

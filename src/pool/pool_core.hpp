@@ -71,6 +71,7 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void worker_down(WorkerInfo worker, ExitStatus status) override;
   void failed(const std::exception_ptr& error) override;
   void serve() override;
+  void start_waits() override;
   void all_gone() override;
 
   void start();

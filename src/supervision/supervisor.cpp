@@ -136,6 +136,7 @@ void Supervisor::note_failed_start(const std::exception_ptr& error) {
     return;
   }
   next_start_ = Clock::now() + first_retry * (1 << std::min(failed_starts_ - 1, retry_doublings));
+  owner_.start_waits();
 }
 
 void Supervisor::rang(WorkerId) {

@@ -44,6 +44,8 @@ class Supervisor final : public ProcessEvents {
     virtual void failed(const std::exception_ptr& error) = 0;
     /// A worker wants to be looked at.
     virtual void serve() = 0;
+    /// A start has failed and waits for next_start().
+    virtual void start_waits() = 0;
     /// The last worker has ended, and none will be started.
     virtual void all_gone() = 0;
 
@@ -83,7 +85,7 @@ class Supervisor final : public ProcessEvents {
   /// Forgets the workers that are left, as if they had ended: the backend has been closed.
   void forget_all();
 
-  /// When replace_due() should be called; nothing if no start is waiting.
+  /// When start_due() should be called; nothing if no start is waiting.
   [[nodiscard]] std::optional<TimePoint> next_start() const noexcept { return next_start_; }
   /// Starts what could not be started before, if it is time.
   void start_due(TimePoint now);

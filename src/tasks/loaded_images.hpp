@@ -26,7 +26,7 @@ struct ImagePlace {
 };
 
 /// Where the image that the address lies in is. Cheap, compared with image_containing().
-[[nodiscard]] std::optional<ImagePlace> image_place(const void* address) noexcept;
+[[nodiscard]] std::optional<ImagePlace> image_place(const void* address);
 
 [[nodiscard]] std::optional<LoadedImage> image_containing(const void* address);
 

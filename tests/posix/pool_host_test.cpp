@@ -116,6 +116,45 @@ TEST_P(PoolHost, TheHostMayWaitForAnyChildOnAnotherThread) {
   EXPECT_EQ(host.exit_code(), 0);
 }
 
+std::atomic<int> children_ended{0};
+
+TEST_P(PoolHost, APoolCanBeMadeWhileAnotherThreadHasALockOfTheDynamicLinker) {
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    static_cast<void>(
+        Pool(options(1)).apply(tasks::add, 1, 2));  // what is looked up once is known from here on
+    children_ended = 0;
+    std::signal(SIGCHLD, [](int) { ++children_ended; });
+    std::atomic<bool> locked{false};
+    std::atomic<bool> made{false};
+    std::thread other([&] {
+      with_images_locked([&] {
+        locked = true;
+        // A child that cannot live with the lock ends, and the next shall find it free.
+        while (children_ended == 0 && !made) std::this_thread::yield();
+      });
+    });
+    while (!locked) std::this_thread::yield();
+    Pool pool(options(2));
+    made = true;
+    other.join();
+    tell(std::to_string(pool.apply(tasks::square, 5)));
+    tell(std::to_string(pool.worker_pids().size()));
+  });
+  EXPECT_EQ(host.lines(), (std::vector<std::string>{"25", "2"}));
+  EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST_P(PoolHost, WhatTheHostHasInMemoryDoesNotCountForAWorker) {
+  constexpr std::size_t size = 256UL << 20U;
+  const std::vector<char> memory(size, 'x');
+  Pool pool(options(1));
+  EXPECT_EQ(pool.apply(tasks::add, 1, 2), 3);
+  const PoolStats stats = pool.stats();
+  ASSERT_EQ(stats.workers.size(), 1U);
+  ASSERT_TRUE(stats.workers[0].footprint.has_value());
+  EXPECT_LT(stats.workers[0].footprint->bytes(), size / 2) << memory.back();
+}
+
 TEST_P(PoolHost, ThePoolReapsNoChildOfTheHosts) {
   ChildProcess host([](const ChildProcess::Tell& tell) {
     const pid_t child = ::fork();

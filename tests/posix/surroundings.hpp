@@ -3,6 +3,7 @@
 /// What POSIX systems have around a pool. In surroundings_linux.cpp and surroundings_darwin.cpp.
 #pragma once
 
+#include <functional>
 #include <string>
 
 namespace procpool::testing {
@@ -13,6 +14,10 @@ namespace procpool::testing {
 /// Gives this process a /dev/shm without a free byte, which no other process sees. False if that is not
 /// allowed, or there is no such thing.
 [[nodiscard]] bool fill_dev_shm();
+
+/// Calls `body` at a time when the thread holds what the dynamic linker locks while somebody looks at all
+/// loaded images. Where nothing is locked then, just calls it.
+void with_images_locked(const std::function<void()>& body);
 
 /// Why programs cannot load shared libraries; empty if they can. (surroundings_posix.cpp)
 [[nodiscard]] std::string no_shared_libraries();

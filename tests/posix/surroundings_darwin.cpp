@@ -11,6 +11,10 @@ bool fill_dev_shm() {
   return false;
 }
 
+void with_images_locked(const std::function<void()>& body) {
+  body();
+}
+
 bool names_in_unloaded_libraries() {
   return false;
 }

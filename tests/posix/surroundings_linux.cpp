@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "posix/surroundings.hpp"
 
+#include <cstddef>
 #include <fstream>
 #include <string>
 
+#include <link.h>
 #include <sched.h>
 #include <sys/mount.h>
 
@@ -22,6 +24,15 @@ bool fill_dev_shm() {
   while (file << std::string(4096, 'x') && file.flush()) {
   }
   return true;
+}
+
+void with_images_locked(const std::function<void()>& body) {
+  ::dl_iterate_phdr(
+      [](dl_phdr_info*, std::size_t, void* data) {
+        (*static_cast<const std::function<void()>*>(data))();
+        return 1;
+      },
+      const_cast<std::function<void()>*>(&body));
 }
 
 bool names_in_unloaded_libraries() {

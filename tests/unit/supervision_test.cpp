@@ -86,6 +86,14 @@ TEST_F(Supervision, AReplacementThatCannotBeStartedIsTriedAgain) {
   expect_whole(pool, 2);
 }
 
+TEST_F(Supervision, AnIdlePoolTriesAgainToStartAWorker) {
+  Pool pool(options(2));
+  faulty->fail_starts(8);  // the tries go on for longer than a pool without work looks around by itself
+  EXPECT_THROW(pool.apply(tasks::segfault), WorkerLostError);
+  EXPECT_TRUE(becomes_true([&] { return in_memory->starts() == 3; }));
+  expect_whole(pool, 2);
+}
+
 TEST_F(Supervision, APoolThatCanStartNoWorkerAnyMoreSaysWhy) {
   Pool pool(options(1));
   faulty->fail_starts(1'000'000);
