@@ -106,10 +106,10 @@ bool WorkerChannel::read_arguments(const JobDescriptor& descriptor, ClaimedJob& 
     bytes = descriptor.bytes;
   } else if ((descriptor.flags & message_flag::streamed) != 0) {
     if (!read_stream(descriptor)) return false;
-    bytes = stream_buffer_.get();
-    job.out_of_memory = bytes == nullptr;
+    bytes = stream_buffer_.data();
+    job.out_of_memory = stream_buffer_.size() != descriptor.length;
   } else {
-    stream_buffer_.reset();
+    stream_buffer_ = ByteBuffer();
     bytes = memory_->job_bytes + (descriptor.position & byte_mask);
   }
   std::span<const std::byte> all{bytes, job.out_of_memory ? 0 : descriptor.length};
@@ -142,7 +142,13 @@ bool WorkerChannel::ask_for_word(const JobDescriptor& descriptor, ClaimedJob& jo
 
 bool WorkerChannel::read_stream(const JobDescriptor& descriptor) {
   ControlBlock& control = memory_->control;
-  stream_buffer_.reset(new (std::nothrow) std::byte[descriptor.length]);
+  stream_buffer_ = ByteBuffer();
+  std::byte* at = nullptr;
+  try {
+    at = stream_buffer_.extend(descriptor.length);
+  } catch (const std::bad_alloc&) {
+    // The stream is read to its end, and the job fails.
+  }
   stream_position_ = descriptor.position;
   const std::uint64_t end = descriptor.position + descriptor.length;
   while (stream_position_ != end) {
@@ -151,9 +157,9 @@ bool WorkerChannel::read_stream(const JobDescriptor& descriptor) {
     const std::size_t offset = stream_position_ & byte_mask;
     const auto count = static_cast<std::size_t>(
         std::min({available, end - stream_position_, std::uint64_t{byte_ring_size - offset}}));
-    if (stream_buffer_) {
-      std::memcpy(stream_buffer_.get() + (descriptor.length - (end - stream_position_)),
-                  memory_->job_bytes + offset, count);
+    if (at != nullptr) {
+      std::memcpy(at, memory_->job_bytes + offset, count);
+      at += count;
     }
     stream_position_ += count;
     control.job_bytes_read.store(stream_position_, std::memory_order_release);

@@ -6,10 +6,10 @@
 #include "channel/layout.hpp"
 #include "channel/spin.hpp"
 
+#include <procpool/byte_buffer.hpp>
 #include <procpool/process_backend.hpp>
 #include <procpool/types.hpp>
 
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -119,7 +119,7 @@ class WorkerChannel {
   std::uint64_t stream_position_ = 0;  ///< of the job being read
   std::size_t room_wanted_ = 0;
   JobId asked_for_ = 0;
-  std::unique_ptr<std::byte[]> stream_buffer_;
+  ByteBuffer stream_buffer_;
   std::uint32_t images_seen_ = 0;
   std::size_t image_bytes_seen_ = 0;
 };

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <iterator>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -104,7 +105,7 @@ class Scribbler {
 /// Uses a channel as a Dispatcher does, with the checks that hold whatever the other side does.
 class Victim {
  public:
-  explicit Victim(ChannelPair& pair) : pair_(pair), payload_(2 * byte_ring_size) {}
+  explicit Victim(ChannelPair& pair) : pair_(pair), payload_(2 * byte_ring_size, 0) {}
 
   [[nodiscard]] JobId expected() const { return front_; }
 
@@ -122,7 +123,8 @@ class Victim {
     Message message;
     message.id = next_;
     const std::uint32_t size = random() % 20;
-    message.arguments = std::span(payload_).first(size == 0 ? payload_.size() - random() % 10 : size * 7);
+    message.arguments =
+        std::as_bytes(std::span(payload_)).first(size == 0 ? payload_.size() - random() % 10 : size * 7);
     if (host.has_room(message)) {
       host.stage(message);
       host.commit();
@@ -156,7 +158,7 @@ class Victim {
 
  private:
   ChannelPair& pair_;
-  std::vector<std::byte> payload_;
+  std::string payload_;
   JobId next_ = 1;
   JobId front_ = 1;
   Answer answer_;
