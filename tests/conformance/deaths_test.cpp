@@ -90,6 +90,7 @@ TEST_P(Deaths, AnExitInATaskIsToldWithItsCode) {
 }
 
 TEST_P(Deaths, ACrashIsToldWithItsStatus) {
+  if (const auto reason = no_status_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   Pool pool = make_pool(1);
   const auto segfault = thrown_by<WorkerLostError>([&] { pool.apply(tasks::segfault); });
   EXPECT_EQ(segfault.reason(), Reason::crashed);
@@ -178,6 +179,7 @@ TEST_P(Deaths, AnIdleWorkerThatIsKilledLosesNothingAndIsReplaced) {
 }
 
 TEST_P(Deaths, ACrashInAChunkLosesThatChunk) {
+  if (const auto reason = no_status_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   Pool pool = make_pool(2);
   const auto handle = pool.map_async(crash_every_40th, std::views::iota(0, 40), {.chunksize = 10});
   const auto error = thrown_by<WorkerLostError>([&] { handle.get(patience); });
@@ -187,6 +189,7 @@ TEST_P(Deaths, ACrashInAChunkLosesThatChunk) {
 }
 
 TEST_P(Deaths, ACrashWhileArgumentsAreReadIsTheJobsOwn) {
+  if (const auto reason = no_status_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   Pool pool = make_pool(2);
   const auto error = thrown_by<WorkerLostError>([&] { pool.apply(number_of, DeadlyToLoad{1}); });
   EXPECT_EQ(error.reason(), Reason::crashed);
@@ -195,6 +198,7 @@ TEST_P(Deaths, ACrashWhileArgumentsAreReadIsTheJobsOwn) {
 }
 
 TEST_P(Deaths, ACrashWhileTheResultIsWrittenIsTheJobsOwn) {
+  if (const auto reason = no_status_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   Pool pool = make_pool(2);
   const auto error = thrown_by<WorkerLostError>([&] { pool.apply(make_deadly); });
   EXPECT_EQ(error.reason(), Reason::crashed);
@@ -278,6 +282,7 @@ TEST_P(Deaths, AnyNumberOfCrashingJobsIsSurvived) {
 }
 
 TEST_P(Deaths, FiftyCrashesAmongTwoThousandJobsEachSettleOnceAndRight) {
+  if (const auto reason = no_status_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   constexpr int count = 2000;
   static std::array<std::atomic<int>, count> told{};
   for (auto& times : told) times = 0;

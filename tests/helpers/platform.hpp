@@ -27,6 +27,10 @@ inline constexpr int sigkill = 9;
 /// Why PoolOptions::capture_stderr cannot be tested; empty where it is there.
 [[nodiscard]] std::string no_captured_stderr();
 
+/// Why crashes are not told with their status; empty if they are. Where an emulator runs the tests, the leg
+/// says so, in the variable PROCPOOL_TEST_NO_STATUS_OF_CRASHES.
+[[nodiscard]] std::string no_status_of_crashes();
+
 /// Ends a process as somebody outside of procpool would: by a signal, or where there are none as the system's
 /// task manager does. False if there is no such process.
 bool end_process(Pid pid, int signum);

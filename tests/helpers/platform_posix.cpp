@@ -2,6 +2,7 @@
 #include "helpers/platform.hpp"
 
 #include <csignal>
+#include <cstdlib>
 
 #include <signal.h>
 
@@ -13,6 +14,11 @@ std::vector<std::string> process_backends() {
 
 std::string no_captured_stderr() {
   return {};
+}
+
+std::string no_status_of_crashes() {
+  const char* const reason = std::getenv("PROCPOOL_TEST_NO_STATUS_OF_CRASHES");
+  return reason != nullptr ? reason : "";
 }
 
 std::string no_signals() {

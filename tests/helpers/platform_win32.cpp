@@ -15,6 +15,10 @@ std::string no_captured_stderr() {
   return "this backend refuses capture_stderr";
 }
 
+std::string no_status_of_crashes() {
+  return {};
+}
+
 std::string no_signals() {
   return "Windows has no signals";
 }

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <optional>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -87,10 +88,17 @@ TEST(WindowsProcesses, AHostThatIsKilledLeavesNothing) {
 TEST(WindowsProcesses, AThousandPoolsLeaveNoHandle) {
   // Made by few at first: the system's thread pool and the C library keep some handles from their first use.
   const auto make = [](int count) {
-    for (int i = 0; i < count; ++i) {
-      Pool pool(1);
-      ASSERT_EQ(pool.apply(tasks::add, i, 1), i + 1);
+    constexpr int at_once = 4;
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < at_once; ++thread) {
+      threads.emplace_back([count] {
+        for (int i = 0; i < count / at_once; ++i) {
+          Pool pool(1);
+          ASSERT_EQ(pool.apply(tasks::add, i, 1), i + 1);
+        }
+      });
     }
+    for (std::thread& thread : threads) thread.join();
   };
   make(20);
   const int before = count_own_handles();
