@@ -30,9 +30,9 @@ STYLE = """
   }
 """
 
-WIDTH = 860
-LEFT = 270  # where bars begin
-RIGHT = 170  # left free for the words behind the longest bar
+WIDTH = 880
+LEFT = 280  # where bars begin
+RIGHT = 175  # left free for the words behind the longest bar
 BAR = 13
 GAP = 14
 

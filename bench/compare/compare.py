@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """procpool beside other pools, queues and the bare mechanisms, in one run.
 
-  compare.py [--programs build/linux-gcc/bench] [--rounds 5] [--table FILE] [--svg FILE] [--json FILE]
+  compare.py [--programs build/bench/bench] [--rounds 5] [--table FILE] [--svg FILE] [--json FILE]
 
 Each measurement is a process of its own, alone; a round goes through all rows and all peers before the next begins;
 figures are medians over the rounds. Every run checks what came back. Peers that are not installed are named and
@@ -183,6 +183,8 @@ class Line:
 def text(value, unit):
     if unit == "jobs/s":
         return "%s M/s" % rounded(value / 1e6) if value >= 1e6 else "%s k/s" % rounded(value / 1e3)
+    if unit == "us" and value >= 1e6:
+        return "%s s" % rounded(value / 1e6)
     if unit == "us" and value >= 1000:
         return "%s ms" % rounded(value / 1e3)
     return "%s %s" % (rounded(value), unit)
@@ -238,7 +240,7 @@ def write(path, content):
 
 def arguments_of(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--programs", default=os.path.join(HERE, "..", "..", "build", "linux-gcc", "bench"), help="where the built peers are")
+    parser.add_argument("--programs", default=os.path.join(HERE, "..", "..", "build", "bench", "bench"), help="where the built peers are")
     parser.add_argument("--python", default="/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", default=",".join(row.key for row in ROWS))
