@@ -5,15 +5,19 @@
   compare.py [--programs build/bench/bench] [--rounds 5] [--table FILE] [--svg FILE] [--json FILE]
 
 Each measurement is a process of its own, alone; a round goes through all rows and all peers before the next begins;
-figures are medians over the rounds. Every run checks what came back. Peers that are not installed are named and
+figures are medians over the rounds. A run during which others used more than a tenth of the CPUs is tried again, and the
+quietest attempt kept. Every run checks what came back. Peers that are not installed are named and
 skipped. Python's pools run under --python (/usr/bin/python3, which has Debian's modules, if it is there).
 """
 import argparse
 import json
 import os
+import resource
+import signal
 import statistics
 import subprocess
 import sys
+import time
 
 import chart
 
@@ -66,6 +70,7 @@ ROWS = [
     Row("overshoot", "overshoot of a hard limit", "hard_timeout", "us", ms("overshoot_ms"), False, 1),
     Row("behind", "10,000 no-ops behind a task of 1 s", "behind_long", "us", ms("ms"), False, 10_000, 10_000),
 ]
+QUIET = 0.1  # of the CPUs, used by others
 SMOKE_N = {"noop_map": 2000, "noop_map_auto": 2000, "noop_async": 1000, "payload": 1, "latency": 50, "startup": 1, "behind_long": 200}
 
 
@@ -102,24 +107,67 @@ class Failed(Exception):
     pass
 
 
-def run(peer, workload, n, workers, timeout=120):
+def end_group(process):
+    """Nothing that it has started is left: some pools hang, and workers without a host may not notice."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.communicate()
+
+
+def run(peer, workload, n, workers, timeout=60):
     """What it printed; None if the peer does not know the workload."""
     command = peer.command + ["--workload", workload, "--n", str(n), "--workers", str(workers)]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     except OSError as error:
-        raise Failed("%s" % error.strerror)
+        raise Failed(error.strerror)
+    try:
+        output, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         raise Failed("no end after %d s" % timeout)
-    lines = done.stdout.strip().splitlines()
-    if done.returncode != 0 or not lines:
-        raise Failed((done.stderr.strip().splitlines() or ["status %d" % done.returncode])[-1])
+    finally:
+        end_group(process)
+    lines = output.strip().splitlines()
+    if process.returncode != 0 or not lines:
+        raise Failed((errors.strip().splitlines() or ["status %d" % process.returncode])[-1])
     figures = json.loads(lines[-1])
     if "unsupported" in figures:
         return None
     if workload != "version" and figures["checksum"] != checksum(workload, n):
         raise Failed("wrong results: %s" % lines[-1])
     return figures
+
+
+def cpu_seconds():
+    """What all processes have used so far, and what those that this one has waited for have; None without /proc."""
+    try:
+        with open("/proc/stat", encoding="ascii") as file:
+            ticks = [int(field) for field in file.readline().split()[1:9]]
+    except OSError:
+        return None
+    all_of_them = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")  # but not idle or waiting for a disk
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return all_of_them, own.ru_utime + own.ru_stime
+
+
+def run_quietly(peer, workload, n, workers, attempts):
+    """The attempt during which others used the CPUs least, and their share of them; what came out plays no part."""
+    best = None
+    for _ in range(attempts):
+        before, start = cpu_seconds(), time.monotonic()
+        result = run(peer, workload, n, workers)
+        seconds = time.monotonic() - start
+        after = cpu_seconds()
+        others = 0.0
+        if before and after:
+            others = max(0.0, (after[0] - before[0]) - (after[1] - before[1])) / (seconds * os.cpu_count())
+        if best is None or others < best[1]:
+            best = result, others
+        if result is None or others < QUIET:
+            break
+    return best
 
 
 def installed(peers):
@@ -135,9 +183,10 @@ def installed(peers):
     return there, versions
 
 
-def measure(peers, rows, rounds, n_of):
-    """{row key: {peer key: [a figure for each round]}}, and how often a run failed."""
+def measure(peers, rows, rounds, attempts, n_of):
+    """{row key: {peer key: [a figure for each round]}}, the share of the CPUs that others used, and how many runs failed."""
     figures = {row.key: {} for row in rows}
+    others_used = []
     failures = 0
     for number in range(rounds):
         for workload in dict.fromkeys(row.workload for row in rows):
@@ -145,17 +194,18 @@ def measure(peers, rows, rounds, n_of):
             for peer in peers:
                 first = of_workload[0]
                 try:
-                    result = run(peer, workload, n_of(first, peer), first.workers)
+                    result, others = run_quietly(peer, workload, n_of(first, peer), first.workers, attempts)
                 except Failed as reason:
                     failures += 1
                     print("failed: %s, %s: %s" % (peer.title, workload, reason), file=sys.stderr)
                     continue
                 if result is None:
                     continue
+                others_used.append(others)
                 for row in of_workload:
                     figures[row.key].setdefault(peer.key, []).append(row.pick(result))
         print("round %d of %d" % (number + 1, rounds), file=sys.stderr)
-    return figures, failures
+    return figures, statistics.median(others_used), failures
 
 
 class Line:
@@ -225,11 +275,11 @@ def full_table(lines, peers):
     return out
 
 
-def report(lines, peers, versions, rounds):
-    out = ["Medians of %d interleaved rounds; %d CPUs; 2 workers unless said. A ratio says how many times as fast procpool is." % (
-        rounds, os.cpu_count())]
+def report(lines, peers, data):
+    out = ["Medians of %(rounds)d interleaved rounds, %(cpus)d CPUs; 2 workers unless said. A ratio says how many times as fast procpool is." % data]
+    out.append("Meanwhile others used %.0f %% of the CPUs (median over all runs)." % (100 * data["others"]))
     out += [""] + summary_table(lines) + [""] + full_table(lines, peers) + [""]
-    out.append("Versions: " + "; ".join("%s: %s" % (p.title, versions[p.key]) for p in peers if p.kind in ("procpool", "pool", "queue")) + ".")
+    out.append("Versions: " + "; ".join("%s: %s" % (p.title, data["versions"][p.key]) for p in peers if p.kind in ("procpool", "pool", "queue")) + ".")
     return "\n".join(out) + "\n"
 
 
@@ -243,6 +293,7 @@ def arguments_of(argv):
     parser.add_argument("--programs", default=os.path.join(HERE, "..", "..", "build", "bench", "bench"), help="where the built peers are")
     parser.add_argument("--python", default="/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--attempts", type=int, default=3, help="runs during which others used much of the CPUs are tried again")
     parser.add_argument("--rows", default=",".join(row.key for row in ROWS))
     parser.add_argument("--table", help="where the tables go, beside the standard output")
     parser.add_argument("--svg")
@@ -265,12 +316,13 @@ def main(argv):
     else:
         peers, versions = installed(peers)
         n_of = (lambda row, _: SMOKE_N.get(row.workload, 1)) if arguments.smoke else Row.n_of
-        figures, failures = measure(peers, rows, arguments.rounds, n_of)
-        data = {"rounds": arguments.rounds, "versions": versions, "figures": figures}
+        attempts = 1 if arguments.smoke else arguments.attempts
+        figures, others, failures = measure(peers, rows, arguments.rounds, attempts, n_of)
+        data = {"rounds": arguments.rounds, "cpus": os.cpu_count(), "others": others, "versions": versions, "figures": figures}
     if arguments.json:
         write(arguments.json, json.dumps(data, indent=1) + "\n")
     lines = [Line(row, peers, data["figures"][row.key]) for row in rows]
-    tables = report(lines, peers, data["versions"], data["rounds"])
+    tables = report(lines, peers, data)
     print(tables, end="")
     if arguments.table:
         write(arguments.table, tables)

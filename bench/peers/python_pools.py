@@ -278,7 +278,10 @@ def end_without_stopping():
     for package in ("multiprocessing", "billiard"):
         if package in sys.modules:
             for child in sys.modules[package].active_children():
-                os.kill(child.pid, signal.SIGKILL)
+                try:
+                    os.kill(child.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass  # it has just ended
     os._exit(0)
 
 
