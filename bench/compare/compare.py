@@ -161,7 +161,7 @@ def run_quietly(peer, workload, n, workers, attempts):
         seconds = time.monotonic() - start
         after = cpu_seconds()
         others = 0.0
-        if before and after:
+        if before is not None and after is not None:
             others = max(0.0, (after[0] - before[0]) - (after[1] - before[1])) / (seconds * os.cpu_count())
         if best is None or others < best[1]:
             best = result, others
@@ -277,7 +277,8 @@ def full_table(lines, peers):
 
 def report(lines, peers, data):
     out = ["Medians of %(rounds)d interleaved rounds, %(cpus)d CPUs; 2 workers unless said. A ratio says how many times as fast procpool is." % data]
-    out.append("Meanwhile others used %.0f %% of the CPUs (median over all runs)." % (100 * data["others"]))
+    if data.get("others") is not None:
+        out.append("Meanwhile others used %.0f %% of the CPUs (median over all runs)." % (100 * data["others"]))
     out += [""] + summary_table(lines) + [""] + full_table(lines, peers) + [""]
     out.append("Versions: " + "; ".join("%s: %s" % (p.title, data["versions"][p.key]) for p in peers if p.kind in ("procpool", "pool", "queue")) + ".")
     return "\n".join(out) + "\n"
