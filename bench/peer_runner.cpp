@@ -61,6 +61,10 @@ Bytes echo(Bytes bytes) {
 int kill_own_worker() {
   return std::raise(SIGKILL);
 }
+int sleep_for_a_second() {
+  std::this_thread::sleep_for(1s);
+  return 0;
+}
 int sleep_for_long() {
   std::this_thread::sleep_for(30s);
   return 0;
@@ -245,6 +249,21 @@ void hard_timeout(const Arguments& arguments) {
       static_cast<long long>(result));
 }
 
+/// No-ops that are submitted behind a task of one second: until they are done.
+void behind_long(const Arguments& arguments) {
+  const auto pool = warm_pool(arguments.workers);
+  std::vector<procpool::ApplyResult<std::int64_t>> handles;
+  handles.reserve(static_cast<std::size_t>(arguments.n));
+  std::int64_t sum = 0;
+  const auto start = Clock::now();
+  const auto slow = pool->apply_async(sleep_for_a_second);
+  for (std::int64_t i = 0; i < arguments.n; ++i) handles.push_back(pool->apply_async(next, i));
+  for (const auto& handle : handles) sum += handle.get();
+  std::printf("{\"ms\": %.4f, \"n\": %lld, \"checksum\": %lld}\n", ms_since(start),
+              static_cast<long long>(arguments.n), static_cast<long long>(sum));
+  slow.get();
+}
+
 void mixed_tasks(const Arguments& arguments, std::int64_t (&task)(std::pair<std::int64_t, std::int64_t>)) {
   const char* path = std::getenv("PEERBENCH_DURATIONS");
   if (path == nullptr) throw std::invalid_argument("PEERBENCH_DURATIONS names no file of durations");
@@ -304,6 +323,7 @@ int main(int argc, char** argv) {
       {"crash_recovery", crash_recovery},
       {"crash_recovery_w1", crash_recovery},
       {"hard_timeout", hard_timeout},
+      {"behind_long", behind_long},
       {"mixed", mixed},
       {"mixed_cpu", mixed_cpu},
       {"idle_memory", idle_memory}};

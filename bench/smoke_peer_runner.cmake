@@ -13,6 +13,7 @@ set(workloads
     "startup 2 42"
     "crash_recovery 1 42"
     "hard_timeout 1 42"
+    "behind_long 1000 500500"
     "mixed 3 6"
     "mixed_cpu 3 6")
 foreach(line IN LISTS workloads)

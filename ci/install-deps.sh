@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs the Debian packages that are missing, and only those. With everything there it takes a moment.
 #
-#   ci/install-deps.sh GROUP...      groups: build (default), test, clang, libcxx, format, cross, zig, i686,
+#   ci/install-deps.sh GROUP...      groups: build (default), test, bench, clang, libcxx, format, cross, zig, i686,
 #                                   aarch64, windows, wine
 set -euo pipefail
 
@@ -11,6 +11,7 @@ for group in "${@:-build}"; do
   case $group in
     build) packages+=(g++ cmake ninja-build pkg-config libuv1-dev libcereal-dev) ;;
     test) packages+=(libgtest-dev) ;;
+    bench) packages+=(libbenchmark-dev libzmq3-dev libboost-dev python3 python3-billiard) ;;
     clang) packages+=(clang-19 libclang-rt-19-dev) ;;
     format) packages+=(clang-format-14) ;;
     libcxx) packages+=(clang-19 libc++-19-dev libc++abi-19-dev googletest) ;;

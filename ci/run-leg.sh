@@ -11,6 +11,7 @@ preset=${1:?"usage: ci/run-leg.sh PRESET [argument of ctest]..."}
 shift
 groups=(build test)
 case $preset in linux-clang* | asan | tsan) groups+=(clang) ;; esac
+[[ $preset != linux-gcc ]] || groups+=(bench)
 # What a leg needs beyond that: a file of its own may add to groups and define these.
 leg_install() { ci/install-deps.sh "${groups[@]}"; }
 leg_prepare() { :; }

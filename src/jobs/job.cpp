@@ -211,8 +211,8 @@ void Job::finish() {
 
 Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) noexcept
     : Job(std::move(context), 1),
-      task_(code.task),
       prefix_length_(static_cast<std::uint32_t>(code.prefix_length)),
+      task_(code.task),
       bytes_(std::move(bytes)) {}
 
 void Call::describe(std::uint32_t, std::uint32_t, Message& message) const {

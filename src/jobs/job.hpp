@@ -111,12 +111,13 @@ class Job : public Submission {
 
   std::shared_ptr<const JobContext> context_;
   Limits limits_;
-  bool holds_slot_ = false;
-  std::atomic<std::uint32_t> reports_waiting_{0};  ///< in bytes, of progress
   std::unique_ptr<JobOptions> options_;
   Ref<Arrivals> arrivals_;
   /// For when it is ready; under the Dispatcher's lock.
   std::unique_ptr<std::vector<std::function<void()>>> actions_;
+  std::atomic<std::uint32_t> reports_waiting_{0};  ///< in bytes, of progress
+  // Last, so that most compilers put the first member of a Call behind it: a million jobs may wait.
+  bool holds_slot_ = false;
 };
 
 /// One call of a task: Pool::apply, or an item of an imap.
@@ -138,10 +139,10 @@ class Call final : public Job {
   std::vector<Pid> settled_pids() const override;
 
  private:
-  std::uint64_t task_;
+  bool threw_ = false;  ///< the bytes are an encoded exception
   std::uint32_t prefix_length_;
   Pid pid_ = 0;
-  bool threw_ = false;        ///< the bytes are an encoded exception
+  std::uint64_t task_;
   ByteBuffer bytes_;          ///< what is sent, later the answer
   std::exception_ptr error_;  ///< in place of an answer
 };
