@@ -192,6 +192,12 @@ struct PoolOptions {
   /// with `threads` = false for whoever drives it. Refused on Windows. Default: not captured, stderr is the
   /// host's.
   std::optional<MemorySize> capture_stderr{};
+  /// A file for a timeline of the pool, in the Trace Event Format that ui.perfetto.dev and chrome://tracing
+  /// open: jobs on workers, how long they waited, limits, kills, losses and restarts; see docs/trace.md. A
+  /// file that is there is replaced; one that cannot be written is a std::invalid_argument. UTF-8 on Windows.
+  /// Written on the callback thread; what it does not get round to is left out, and counted. If the disk
+  /// fails the trace ends, which `on_log` is told, and the pool goes on. Default: none, at no cost.
+  std::string trace{};
 };
 
 /// For Pool::apply_async. T is what the task returns. Callbacks run on the pool's callback thread.

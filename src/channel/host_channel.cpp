@@ -314,11 +314,12 @@ bool HostChannel::receive(Answer& answer) {
   answer.last = (descriptor.flags & message_flag::last) != 0;
   answer.elapsed = Duration(
       static_cast<std::int64_t>(std::min<std::uint64_t>(descriptor.elapsed_ns, std::uint64_t{1} << 62)));
+  answer.started = TimePoint(Duration(descriptor.started_ns));
   answer.bytes.clear();
   if (!read_bytes(descriptor, answer.bytes)) return false;
   ++results_read_;
   if (incoming_left_ != 0) {
-    incoming_answer_ = Answer{answer.id, answer.kind, answer.last, 1, answer.elapsed, {}};
+    incoming_answer_ = Answer{answer.id, answer.kind, answer.last, 1, answer.elapsed, answer.started, {}};
     return receive_stream(answer);
   }
   if (pack) {

@@ -50,6 +50,7 @@ struct Answer {
   bool last = false;        ///< the worker claims nothing more, and ends
   std::uint32_t count = 1;  ///< of the kind `pack`: how many jobs it answers, which may be none
   Duration elapsed{0};      ///< 0: unknown
+  TimePoint started{};      ///< as the worker has it; only if `elapsed` is known
   ByteBuffer bytes;
 };
 

@@ -86,8 +86,8 @@ struct ResultDescriptor {
   std::uint32_t length;
   ResultKind kind;
   std::uint8_t flags;
-  std::uint16_t count;  ///< of a pack: the jobs that it answers
-  std::uint64_t unused;
+  std::uint16_t count;      ///< of a pack: the jobs that it answers
+  std::int64_t started_ns;  ///< of the steady clock
   union {
     std::byte bytes[inline_bytes];
     std::uint64_t position;

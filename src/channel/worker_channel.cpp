@@ -214,6 +214,7 @@ bool WorkerChannel::publish_now(const ClaimedJob& job, ResultKind kind, std::spa
   ResultDescriptor& descriptor = memory_->results[result_tail_ % ring_slots];
   descriptor.job_id = job.id;
   descriptor.elapsed_ns = static_cast<std::uint64_t>((*last_finished_ - job.started).count());
+  descriptor.started_ns = job.started.time_since_epoch().count();
   descriptor.length = static_cast<std::uint32_t>(bytes.size());
   descriptor.kind = kind;
   descriptor.count = static_cast<std::uint16_t>(count);

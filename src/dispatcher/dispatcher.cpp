@@ -48,6 +48,7 @@ void Dispatcher::submit(Ref<Submission> submission) {
     }
     if (refusal_) std::rethrow_exception(refusal_);
     submission->first_id_ = next_id_;
+    if (settings_.trace != nullptr) settings_.trace->submitted(next_id_, settings_.now());
     next_id_ += submission->units();
     const std::uint32_t units = submission->units();
     inbox_.push_back({std::move(submission), 0, units});
@@ -176,14 +177,16 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
       worker.startup_error = decode_exception(answer.bytes.view(), RemoteInfo{worker.pid, 0});
     }
     worker.up = --worker.greetings == 0 && !worker.startup_error;
+    if (settings_.trace != nullptr && worker.greetings == 0) trace_start(worker, flight.published, answer);
     return;
   }
   Submission& submission = *flight.submission;
+  if (settings_.trace != nullptr) trace_answer(worker, flight, answer);
   if (answer.elapsed.count() != 0) depth_.add(answer.elapsed / answer.count);
   worker.jobs_done += answer.count;
   worker.busy += answer.elapsed;
   jobs_done_ += answer.count;
-  if (answer.last) retire(worker);
+  if (answer.last) retire(worker, "that was its last job");
   if (flight.announce) {
     const TimePoint now = settings_.now();
     submission.started(flight.unit, worker.pid, std::max(flight.published, now - answer.elapsed));
@@ -328,6 +331,9 @@ void Dispatcher::fail_waiting(const std::exception_ptr& error) {
   std::deque<Queued> queue = std::exchange(queue_, {});
   queued_units_ = 0;
   for (const Queued& queued : queue) {
+    if (settings_.trace != nullptr) {
+      trace_stopped(*queued.submission, queued.first, queued.end - queued.first, "failed with the pool");
+    }
     for (std::uint32_t unit = queued.first; unit < queued.end; ++unit) {
       fail_unit(*queued.submission, unit, error, 0);
     }
@@ -369,7 +375,10 @@ void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
 
 void Dispatcher::worker_started(WorkerId id, Pid pid) {
   std::unique_lock lock(mutex_);
-  if (Worker* worker = find(id)) worker->pid = pid;
+  if (Worker* worker = find(id)) {
+    worker->pid = pid;
+    if (settings_.trace != nullptr) trace_worker(*worker, TraceKind::worker_up, 0, "");
+  }
   pass();
   finish_turn(lock);
 }
@@ -384,7 +393,7 @@ std::optional<WorkerId> Dispatcher::retire_least_busy() {
   std::optional<WorkerId> id;
   if (least != nullptr) {
     id = least->id;
-    retire(*least);
+    retire(*least, "shrink");
     pass();
   }
   finish_turn(lock);
@@ -396,16 +405,19 @@ std::vector<WorkerId> Dispatcher::retire_all() {
   std::vector<WorkerId> ids;
   for (const auto& worker : workers_) {
     if (worker->stays()) ids.push_back(worker->id);
-    retire(*worker);
+    retire(*worker, closing_ ? "close" : "restart");
   }
   finish_turn(lock);
   return ids;
 }
 
 /// The worker finishes what it has begun, and ends.
-void Dispatcher::retire(Worker& worker) {
+void Dispatcher::retire(Worker& worker, const char* why) {
   if (worker.retiring) return;
   worker.retiring = true;
+  if (settings_.trace != nullptr && worker.condemned == Condemnation::none) {
+    trace_worker(worker, TraceKind::worker_retire, 0, why);
+  }
   put_back(worker, worker.channel.take_back(worker.jobs_out()));
   worker.channel.stop();
 }
@@ -422,6 +434,11 @@ void Dispatcher::condemn(Worker& worker, Condemnation why) {
   }
   worker.condemned = why;
   worker.condemned_at = settings_.now();
+  if (settings_.trace != nullptr) {
+    const bool any = !worker.out.empty() && worker.out.front().submission;
+    const JobId job = any ? worker.out.front().submission->first_id() + worker.out.front().unit : 0;
+    trace_worker(worker, TraceKind::worker_kill, job, to_string(why));
+  }
   loop_.kill(worker.id);
 }
 
@@ -440,14 +457,18 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
 
   drain_all(*worker);
   Death death{worker->pid, worker->up, worker->jobs_done != 0, worker->end_expected(), worker->startup_error};
+  std::exception_ptr verdict_of_job;
   for (std::uint32_t started = worker->channel.started_at_death(); started != 0; --started) {
     const InFlight flight = worker->out.pop_front();
     if (!flight.submission) continue;
     death.accepted_jobs = true;
     ++jobs_lost_;
     if (flight.announce) flight.submission->started(flight.unit, worker->pid, flight.published);
-    fail_unit(*flight.submission, flight.unit, verdict(*worker, status), worker->pid);
+    verdict_of_job = verdict(*worker, status);
+    if (settings_.trace != nullptr) trace_loss(*worker, flight, verdict_of_job);
+    fail_unit(*flight.submission, flight.unit, verdict_of_job, worker->pid);
   }
+  if (settings_.trace != nullptr) trace_end(*worker, status, verdict_of_job);
   put_back(*worker, worker->out.units());
   if (terminated_) fail_waiting(terminated_);
   pass();

@@ -9,6 +9,7 @@
 #include "dispatcher/submission.hpp"
 #include "dispatcher/waiting.hpp"
 #include "dispatcher/worker.hpp"
+#include "trace/trace_sink.hpp"
 
 #include <procpool/process_backend.hpp>
 #include <procpool/stats.hpp>
@@ -37,8 +38,9 @@ class Dispatcher {
   struct Settings {
     WorkerTerms terms;
     Duration longest_spin{0};
-    std::size_t max_queued = 0;        ///< units that may be open before a submission waits; 0: any number
-    TimePoint (*now)() = &Clock::now;  ///< what limits are measured with
+    std::size_t max_queued = 0;          ///< units that may be open before a submission waits; 0: any number
+    TimePoint (*now)() = &Clock::now;    ///< what limits are measured with
+    std::shared_ptr<TraceSink> trace{};  ///< of the pool's life; nullptr: nobody wants to know
   };
 
   Dispatcher(const Settings& settings, Loop& loop);
@@ -161,7 +163,7 @@ class Dispatcher {
   [[nodiscard]] std::optional<TimePoint> watch_limits();
   [[nodiscard]] std::optional<TimePoint> watch_limits(Worker& worker, TimePoint now);
   [[nodiscard]] bool enforce_hard_limit(Worker& worker, const Limits& limits);
-  static void tell_soft_limit(InFlight& flight);
+  void tell_soft_limit(Worker& worker);
   [[nodiscard]] std::optional<TimePoint> running_since(Worker& worker, TimePoint now);
   void expect_deadline(TimePoint deadline);
   void watch_memory(Worker& worker);
@@ -169,10 +171,10 @@ class Dispatcher {
   [[nodiscard]] std::optional<TimePoint> watch_condemned(Worker& worker, TimePoint now);
   bool fail_asking(Submission& submission, const std::exception_ptr& error);
   void withdraw(Submission& submission);
-  void fail_queued(Submission& submission, const std::exception_ptr& error);
+  void fail_queued(Submission& submission, const std::exception_ptr& error, const char* how);
   [[nodiscard]] bool hold_if_running(Worker& worker, std::optional<std::uint32_t> unit);
   [[nodiscard]] static std::uint32_t running_unit(Worker& worker, TimePoint now);
-  void retire(Worker& worker);
+  void retire(Worker& worker, const char* why);
   void condemn(Worker& worker, Condemnation why);
   void fail_unit(Submission& submission, std::uint32_t unit, const std::exception_ptr& error, Pid pid);
   void units_settled(Submission& submission, std::uint32_t count);
@@ -180,6 +182,13 @@ class Dispatcher {
   [[nodiscard]] std::exception_ptr verdict(const Worker& worker, ExitStatus status);
   [[nodiscard]] bool kernel_has_killed();
   void fail_waiting(const std::exception_ptr& error);
+  // Only with settings_.trace.
+  void trace_start(const Worker& worker, TimePoint asked_for, const Answer& answer);
+  void trace_answer(const Worker& worker, const InFlight& flight, const Answer& answer);
+  void trace_loss(const Worker& worker, const InFlight& flight, const std::exception_ptr& error);
+  void trace_stopped(const Submission& submission, std::uint32_t first, std::uint32_t count, const char* why);
+  void trace_worker(const Worker& worker, TraceKind kind, JobId job, const char* why);
+  void trace_end(const Worker& worker, ExitStatus status, const std::exception_ptr& verdict);
   [[nodiscard]] Worker* find(WorkerId id) noexcept;
   [[nodiscard]] bool announce_images(Worker& worker);
 

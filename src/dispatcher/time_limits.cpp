@@ -58,7 +58,7 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
   if (limits.soft.count() != 0) {
     TimePoint soft = *started + limits.soft;
     if (now >= soft) {
-      tell_soft_limit(front);
+      tell_soft_limit(worker);
       worker.channel.set_soft_due(front.submission->first_id() + front.watched);
       worker.process->nudge();
       soft = now + nudge_again;
@@ -102,7 +102,9 @@ std::optional<TimePoint> Dispatcher::watch_condemned(Worker& worker, TimePoint n
   const TimePoint give_up = worker.condemned_at + front.submission->lost_worker_timeout();
   if (now < give_up) return give_up;
   const Ref<Submission> submission = front.submission;
-  fail_unit(*submission, front.unit, verdict(worker, ExitStatus{}), worker.pid);
+  const std::exception_ptr error = verdict(worker, ExitStatus{});
+  if (settings_.trace != nullptr) trace_loss(worker, front, error);
+  fail_unit(*submission, front.unit, error, worker.pid);
   return std::nullopt;
 }
 
@@ -121,9 +123,14 @@ void Dispatcher::watch_memory(Worker& worker) {
   condemn(worker, Condemnation::memory_limit);
 }
 
-void Dispatcher::tell_soft_limit(InFlight& flight) {
-  if (!flight.soft_told) flight.submission->limit_passed(flight.watched, true);
+/// Of the unit that is watched; once.
+void Dispatcher::tell_soft_limit(Worker& worker) {
+  InFlight& flight = worker.out.front();
+  if (flight.soft_told) return;
   flight.soft_told = true;
+  flight.submission->limit_passed(flight.watched, true);
+  if (settings_.trace == nullptr) return;
+  trace_worker(worker, TraceKind::soft_limit, flight.submission->first_id() + flight.watched, "");
 }
 
 /// False if the job has finished at the last moment: then the worker goes on.
@@ -132,7 +139,7 @@ bool Dispatcher::enforce_hard_limit(Worker& worker, const Limits& limits) {
   worker.limit = limits.hard;
   InFlight& front = worker.out.front();
   // Both have passed if nobody could look in between.
-  if (limits.soft.count() != 0) tell_soft_limit(front);
+  if (limits.soft.count() != 0) tell_soft_limit(worker);
   front.submission->limit_passed(front.watched, false);
   condemn(worker, Condemnation::hard_limit);
   return true;

@@ -30,6 +30,27 @@ enum class Condemnation : std::uint8_t {
   vanished,  ///< it is dead, and nobody has told so in time
 };
 
+/// For people.
+[[nodiscard]] constexpr const char* to_string(Condemnation why) noexcept {
+  switch (why) {
+    case Condemnation::none:
+      break;
+    case Condemnation::protocol_violation:
+      return "protocol violation";
+    case Condemnation::hard_limit:
+      return "hard limit";
+    case Condemnation::job_terminated:
+      return "job terminated";
+    case Condemnation::memory_limit:
+      return "memory limit";
+    case Condemnation::pool_terminated:
+      return "pool terminated";
+    case Condemnation::vanished:
+      return "found dead";
+  }
+  return "";
+}
+
 /// One published message: a unit, or a pack of units that follow each other. No submission: it is the
 /// worker's hello or its exit task.
 struct InFlight {

@@ -19,8 +19,8 @@ void CallbackQueue::push(std::function<void()> call) {
     return;
   }
   if (!running_) {
-    running_ = true;
     thread_ = std::thread([self = shared_from_this()] { self->run(); });
+    running_ = true;
     thread_id_ = thread_.get_id();
   }
   changed_.notify_all();

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace procpool::detail {
 namespace {
@@ -118,6 +119,16 @@ std::shared_ptr<ProcessBackend> checked_backend(const PoolOptions& options) {
     return *own;
   }
   return make_backend(std::get<Backend>(choice.get()));
+}
+
+std::unique_ptr<TraceOutput> open_checked_trace(const PoolOptions& options) {
+  const std::string& path = options.trace;
+  if (path.find('\0') != std::string::npos) refuse("trace", "is a path with a null character");
+  try {
+    return open_trace_file(path);
+  } catch (const std::system_error& error) {
+    refuse("trace", "cannot be written: " + path + ": " + error.code().message());
+  }
 }
 
 }  // namespace procpool::detail

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "dispatcher/submission.hpp"
+#include "trace/trace_output.hpp"
 
 #include <procpool/options.hpp>
 
@@ -28,5 +29,7 @@ inline constexpr std::size_t most_processes = 4096;
 /// 0: no limit.
 [[nodiscard]] std::size_t checked_max_queued_jobs(const PoolOptions& options);
 [[nodiscard]] std::shared_ptr<ProcessBackend> checked_backend(const PoolOptions& options);
+/// Makes the file anew, so to be called when all else has been checked.
+[[nodiscard]] std::unique_ptr<TraceOutput> open_checked_trace(const PoolOptions& options);
 
 }  // namespace procpool::detail

@@ -37,6 +37,20 @@ Duration longest_spin() {
   return available_cpus() > 1 ? Duration(50us) : Duration::zero();
 }
 
+/// Writes on the callback thread. It may outlive the pool's core, as that thread may.
+std::shared_ptr<TraceRecorder> make_trace(const PoolOptions& options,
+                                          const std::function<void(const std::string&)>& on_log,
+                                          const std::shared_ptr<CallbackQueue>& callbacks) {
+  if (options.trace.empty()) return nullptr;
+  TraceRecorder::Settings settings;
+  settings.host = current_process_id();
+  settings.later = [callbacks](std::function<void()> call) { callbacks->push(std::move(call)); };
+  settings.failed = [on_log, path = options.trace](const std::string& why) {
+    if (on_log) on_log("procpool: the trace " + path + " ends early: " + why);
+  };
+  return std::make_shared<TraceRecorder>(std::move(settings));
+}
+
 }  // namespace
 
 PoolCore::PoolCore(PoolOptions&& options)
@@ -50,22 +64,26 @@ PoolCore::PoolCore(PoolOptions&& options)
       on_log_(std::move(options.on_log)),
       setup_(checked_setup(options)),
       backend_(checked_backend(options)),
-      context_(std::make_shared<const JobContext>(JobContext{
-          std::make_shared<Dispatcher>(
-              Dispatcher::Settings{terms_, longest_spin(), checked_max_queued_jobs(options)},
-              static_cast<Dispatcher::Loop&>(*this)),
-          std::make_shared<CallbackQueue>(), checked_limits(options), checked_lost_worker_timeout(options),
-          options.enable_timeouts, options.synack, checked_semaphore(options),
-          std::move(options.on_timeout_set), std::move(options.on_timeout_cancel),
-          std::move(options.send_ack), std::move(options.on_job_ready), on_log_})),
+      callbacks_(std::make_shared<CallbackQueue>()),
+      trace_(make_trace(options, on_log_, callbacks_)),
+      context_(std::make_shared<const JobContext>(
+          JobContext{std::make_shared<Dispatcher>(
+                         Dispatcher::Settings{terms_, longest_spin(), checked_max_queued_jobs(options),
+                                              &Clock::now, trace_},
+                         static_cast<Dispatcher::Loop&>(*this)),
+                     callbacks_, checked_limits(options), checked_lost_worker_timeout(options),
+                     options.enable_timeouts, options.synack, checked_semaphore(options),
+                     std::move(options.on_timeout_set), std::move(options.on_timeout_cancel),
+                     std::move(options.send_ack), std::move(options.on_job_ready), on_log_})),
       supervisor_({processes_, checked_max_restarts(options), checked_max_restart_freq(options),
-                   std::move(options.initializer), std::move(options.on_process_exit)},
+                   std::move(options.initializer), std::move(options.on_process_exit), trace_},
                   *backend_, *context_->dispatcher, *this) {
   if (is_unclaimed_worker()) {
     throw NotInitializedError(
         "procpool: this process was started as a worker, but its main() makes a pool before it has called "
         "procpool::init(argc, argv); that has to be the first statement of main()");
   }
+  if (trace_) trace_->write_to(open_checked_trace(options));
   loop_.on_timer([this] { serve(); });
   if (!threads_) context_->callbacks->do_without_thread([this] { loop_.post([] {}); });
   backend_->open(setup_, loop_, supervisor_);
@@ -90,6 +108,7 @@ PoolCore::PoolCore(PoolOptions&& options)
     supervisor_.stop_replacing();
     backend_->close();
     supervisor_.forget_all();
+    if (trace_) trace_->finish();
     context_->callbacks->finish(std::nullopt);
     throw;
   }
@@ -139,6 +158,7 @@ void PoolCore::end() {
   dispatcher.set_bell(nullptr);
   backend_->close();
   supervisor_.forget_all();
+  if (trace_) trace_->finish();
   const std::lock_guard guard(mutex_);
   ended_ = true;
   changed_.notify_all();
@@ -147,6 +167,7 @@ void PoolCore::end() {
 void PoolCore::serve() {
   serve_posted_.store(false, std::memory_order_seq_cst);
   next_limit_ = context_->dispatcher->serve();
+  if (trace_) trace_->tick(Clock::now());
   set_timer();
 }
 

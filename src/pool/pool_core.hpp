@@ -7,6 +7,7 @@
 #include "jobs/job.hpp"
 #include "loop/uv_loop.hpp"
 #include "supervision/supervisor.hpp"
+#include "trace/trace_recorder.hpp"
 
 #include <procpool/options.hpp>
 #include <procpool/stats.hpp>
@@ -92,6 +93,8 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   const WorkerSetup setup_;
   MemoryLimitBy memory_limit_by_ = MemoryLimitBy::nobody;
   std::shared_ptr<ProcessBackend> backend_;
+  const std::shared_ptr<CallbackQueue> callbacks_;
+  const std::shared_ptr<TraceRecorder> trace_;  ///< nullptr: none is wanted
   UvLoop loop_;
   std::shared_ptr<const JobContext> context_;
   Supervisor supervisor_;

@@ -123,13 +123,22 @@ void Supervisor::start_failed(WorkerId worker, std::error_code error, std::strin
 
 void Supervisor::note_failed_start(const std::exception_ptr& error) {
   if (!replacing_) return;
+  std::string words = "procpool: a worker could not be started";
   try {
     std::rethrow_exception(error);
   } catch (const std::exception& failure) {
-    owner_.log(failure.what());
+    words = failure.what();
   } catch (...) {
-    owner_.log("procpool: a worker could not be started");
+    // It has no words of its own.
   }
+  if (settings_.trace != nullptr) {
+    TraceEvent event;
+    event.kind = TraceKind::start_failed;
+    event.begin = Clock::now();
+    event.text = words;
+    settings_.trace->add(std::move(event));
+  }
+  owner_.log(std::move(words));
   ++failed_starts_;
   if (alive_.empty() && failed_starts_ >= most_failed_starts) {
     fail(error);
@@ -146,8 +155,10 @@ void Supervisor::rang(WorkerId) {
 void Supervisor::exited(WorkerId worker, ExitStatus status) {
   starting_.erase(worker);
   if (alive_.erase(worker) == 0) return;
-  if (leaving_.erase(worker) == 0 && replacing_) restart_count_.fetch_add(1, std::memory_order_relaxed);
+  const bool replaced = leaving_.erase(worker) == 0 && replacing_;
+  if (replaced) restart_count_.fetch_add(1, std::memory_order_relaxed);
   const Dispatcher::Death death = dispatcher_.worker_exited(worker, status);
+  if (replaced) trace_restart(worker);
   owner_.worker_down({worker, death.pid}, status);
   note_death(death, status);
   fill_up();
@@ -176,10 +187,22 @@ void Supervisor::replace(const std::vector<WorkerId>& retired) {
   if (!replacing_) return;
   for (const WorkerId worker : retired) {
     if (!alive_.contains(worker)) continue;  // it has ended already, and was replaced
-    if (leaving_.insert(worker).second) restart_count_.fetch_add(1, std::memory_order_relaxed);
+    if (!leaving_.insert(worker).second) continue;
+    restart_count_.fetch_add(1, std::memory_order_relaxed);
+    trace_restart(worker);
   }
   fill_up();
   note_health();
+}
+
+/// Another is, or will be, started in place of this one.
+void Supervisor::trace_restart(WorkerId replaced) {
+  if (settings_.trace == nullptr) return;
+  TraceEvent event;
+  event.kind = TraceKind::restart;
+  event.worker = replaced;
+  event.begin = Clock::now();
+  settings_.trace->add(std::move(event));
 }
 
 void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {

@@ -6,6 +6,7 @@
 #include "channel/host_channel.hpp"
 #include "dispatcher/dispatcher.hpp"
 #include "supervision/restart_limiter.hpp"
+#include "trace/trace_sink.hpp"
 
 #include <procpool/options.hpp>
 #include <procpool/process_backend.hpp>
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -34,6 +36,7 @@ class Supervisor final : public ProcessEvents {
     Duration max_restart_freq{0};
     Initializer initializer;
     ExitTask on_process_exit;
+    std::shared_ptr<TraceSink> trace{};  ///< of the pool's life; nullptr: nobody wants to know
   };
   class Owner {
    public:
@@ -102,6 +105,7 @@ class Supervisor final : public ProcessEvents {
   void note_failed_start(const std::exception_ptr& error);
   void fail(const std::exception_ptr& error);
   void tell_if_gone();
+  void trace_restart(WorkerId replaced);
   void note_health() noexcept;
 
   Settings settings_;
