@@ -15,9 +15,7 @@
 using namespace std::chrono_literals;
 
 int render(int tile) {
-  const auto end = procpool::Clock::now() + std::chrono::milliseconds(3 + tile % 4 * 3);
-  while (procpool::Clock::now() < end) {
-  }
+  procpool::this_task::sleep_for(std::chrono::milliseconds(3 + tile % 4 * 3));  // stands for work
   return tile;
 }
 PROCPOOL_TASK("render", render);  // so that it has its name on every system

@@ -46,7 +46,7 @@ void Dispatcher::discard(Submission& submission, const std::exception_ptr& error
   std::unique_lock lock(mutex_);
   catch_up();
   withdraw(submission);
-  if (settings_.trace != nullptr) trace_stopped(submission, 0, submission.units(), "discarded");
+  if (traced_) trace_stopped(submission, 0, submission.units(), "discarded");
   // Its worker's answer will find it settled; what waits will be passed over.
   for (std::uint32_t unit = 0; unit < submission.units(); ++unit) fail_unit(submission, unit, error, 0);
   pass();
@@ -89,7 +89,7 @@ bool Dispatcher::fail_asking(Submission& submission, const std::exception_ptr& e
     if (front.submission.get() != &submission || !front.asks) continue;
     front.asks = false;
     const std::uint32_t unit = front.unit;
-    if (settings_.trace != nullptr) trace_stopped(submission, unit, 1, "cancelled");
+    if (traced_) trace_stopped(submission, unit, 1, "cancelled");
     worker->channel.acknowledge(submission.first_id() + unit, false);
     fail_unit(submission, unit, error, 0);
     return true;
@@ -115,7 +115,7 @@ void Dispatcher::withdraw(Submission& submission) {
 void Dispatcher::fail_queued(Submission& submission, const std::exception_ptr& error, const char* how) {
   for (const Queued& queued : queue_) {
     if (queued.submission.get() != &submission) continue;
-    if (settings_.trace != nullptr) trace_stopped(submission, queued.first, queued.end - queued.first, how);
+    if (traced_) trace_stopped(submission, queued.first, queued.end - queued.first, how);
     for (std::uint32_t unit = queued.first; unit < queued.end; ++unit) fail_unit(submission, unit, error, 0);
   }
 }

@@ -26,8 +26,13 @@ constexpr JobId no_job = ~JobId{0};
 
 }  // namespace
 
-Dispatcher::Dispatcher(const Settings& settings, Loop& loop)
-    : settings_(settings), loop_(loop), oom_kills_seen_(oom_kills()), waiting_(settings.longest_spin) {}
+Dispatcher::Dispatcher(const Settings& settings, Loop& loop, std::shared_ptr<TraceSink> trace)
+    : settings_(settings),
+      loop_(loop),
+      traced_(trace != nullptr),
+      oom_kills_seen_(oom_kills()),
+      waiting_(settings.longest_spin),
+      trace_(std::move(trace)) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -48,7 +53,7 @@ void Dispatcher::submit(Ref<Submission> submission) {
     }
     if (refusal_) std::rethrow_exception(refusal_);
     submission->first_id_ = next_id_;
-    if (settings_.trace != nullptr) settings_.trace->submitted(next_id_, settings_.now());
+    if (traced_) trace_->submitted(next_id_, settings_.now());
     next_id_ += submission->units();
     const std::uint32_t units = submission->units();
     inbox_.push_back({std::move(submission), 0, units});
@@ -177,11 +182,11 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
       worker.startup_error = decode_exception(answer.bytes.view(), RemoteInfo{worker.pid, 0});
     }
     worker.up = --worker.greetings == 0 && !worker.startup_error;
-    if (settings_.trace != nullptr && worker.greetings == 0) trace_start(worker, flight.published, answer);
+    if (traced_ && worker.greetings == 0) trace_start(worker, flight.published, answer);
     return;
   }
   Submission& submission = *flight.submission;
-  if (settings_.trace != nullptr) trace_answer(worker, flight, answer);
+  if (traced_) trace_answer(worker, flight, answer);
   if (answer.elapsed.count() != 0) depth_.add(answer.elapsed / answer.count);
   worker.jobs_done += answer.count;
   worker.busy += answer.elapsed;
@@ -331,7 +336,7 @@ void Dispatcher::fail_waiting(const std::exception_ptr& error) {
   std::deque<Queued> queue = std::exchange(queue_, {});
   queued_units_ = 0;
   for (const Queued& queued : queue) {
-    if (settings_.trace != nullptr) {
+    if (traced_) {
       trace_stopped(*queued.submission, queued.first, queued.end - queued.first, "failed with the pool");
     }
     for (std::uint32_t unit = queued.first; unit < queued.end; ++unit) {
@@ -377,7 +382,7 @@ void Dispatcher::worker_started(WorkerId id, Pid pid) {
   std::unique_lock lock(mutex_);
   if (Worker* worker = find(id)) {
     worker->pid = pid;
-    if (settings_.trace != nullptr) trace_worker(*worker, TraceKind::worker_up, 0, "");
+    if (traced_) trace_worker(*worker, TraceKind::worker_up, 0, "");
   }
   pass();
   finish_turn(lock);
@@ -415,7 +420,7 @@ std::vector<WorkerId> Dispatcher::retire_all() {
 void Dispatcher::retire(Worker& worker, const char* why) {
   if (worker.retiring) return;
   worker.retiring = true;
-  if (settings_.trace != nullptr && worker.condemned == Condemnation::none) {
+  if (traced_ && worker.condemned == Condemnation::none) {
     trace_worker(worker, TraceKind::worker_retire, 0, why);
   }
   put_back(worker, worker.channel.take_back(worker.jobs_out()));
@@ -434,7 +439,7 @@ void Dispatcher::condemn(Worker& worker, Condemnation why) {
   }
   worker.condemned = why;
   worker.condemned_at = settings_.now();
-  if (settings_.trace != nullptr) {
+  if (traced_) {
     const bool any = !worker.out.empty() && worker.out.front().submission;
     const JobId job = any ? worker.out.front().submission->first_id() + worker.out.front().unit : 0;
     trace_worker(worker, TraceKind::worker_kill, job, to_string(why));
@@ -465,10 +470,10 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
     ++jobs_lost_;
     if (flight.announce) flight.submission->started(flight.unit, worker->pid, flight.published);
     verdict_of_job = verdict(*worker, status);
-    if (settings_.trace != nullptr) trace_loss(*worker, flight, verdict_of_job);
+    if (traced_) trace_loss(*worker, flight, verdict_of_job);
     fail_unit(*flight.submission, flight.unit, verdict_of_job, worker->pid);
   }
-  if (settings_.trace != nullptr) trace_end(*worker, status, verdict_of_job);
+  if (traced_) trace_end(*worker, status, verdict_of_job);
   put_back(*worker, worker->out.units());
   if (terminated_) fail_waiting(terminated_);
   pass();

@@ -38,12 +38,12 @@ class Dispatcher {
   struct Settings {
     WorkerTerms terms;
     Duration longest_spin{0};
-    std::size_t max_queued = 0;          ///< units that may be open before a submission waits; 0: any number
-    TimePoint (*now)() = &Clock::now;    ///< what limits are measured with
-    std::shared_ptr<TraceSink> trace{};  ///< of the pool's life; nullptr: nobody wants to know
+    std::size_t max_queued = 0;        ///< units that may be open before a submission waits; 0: any number
+    TimePoint (*now)() = &Clock::now;  ///< what limits are measured with
   };
 
-  Dispatcher(const Settings& settings, Loop& loop);
+  /// `trace`: wants to know of all that happens; nullptr: nobody does.
+  Dispatcher(const Settings& settings, Loop& loop, std::shared_ptr<TraceSink> trace = nullptr);
   ~Dispatcher();
 
   // --- submitting and waiting: any thread
@@ -182,7 +182,7 @@ class Dispatcher {
   [[nodiscard]] std::exception_ptr verdict(const Worker& worker, ExitStatus status);
   [[nodiscard]] bool kernel_has_killed();
   void fail_waiting(const std::exception_ptr& error);
-  // Only with settings_.trace.
+  // Only if traced_.
   void trace_start(const Worker& worker, TimePoint asked_for, const Answer& answer);
   void trace_answer(const Worker& worker, const InFlight& flight, const Answer& answer);
   void trace_loss(const Worker& worker, const InFlight& flight, const std::exception_ptr& error);
@@ -203,6 +203,7 @@ class Dispatcher {
   std::atomic<bool> inbox_filled_{false};
   std::atomic<bool> hungry_{false};
   std::atomic<bool> ticking_{false};
+  const bool traced_;                        ///< there is a trace_
   std::atomic<std::size_t> outstanding_{0};  ///< submissions that have not settled
   std::size_t open_units_ = 0;               ///< under inbox_mutex_, counted only if there is a limit
   std::condition_variable fewer_open_;
@@ -222,6 +223,7 @@ class Dispatcher {
   bool closing_ = false;
   bool drained_told_ = false;
   Waiting waiting_;
+  const std::shared_ptr<TraceSink> trace_;
 };
 
 }  // namespace procpool::detail

@@ -103,7 +103,7 @@ std::optional<TimePoint> Dispatcher::watch_condemned(Worker& worker, TimePoint n
   if (now < give_up) return give_up;
   const Ref<Submission> submission = front.submission;
   const std::exception_ptr error = verdict(worker, ExitStatus{});
-  if (settings_.trace != nullptr) trace_loss(worker, front, error);
+  if (traced_) trace_loss(worker, front, error);
   fail_unit(*submission, front.unit, error, worker.pid);
   return std::nullopt;
 }
@@ -129,7 +129,7 @@ void Dispatcher::tell_soft_limit(Worker& worker) {
   if (flight.soft_told) return;
   flight.soft_told = true;
   flight.submission->limit_passed(flight.watched, true);
-  if (settings_.trace == nullptr) return;
+  if (!traced_) return;
   trace_worker(worker, TraceKind::soft_limit, flight.submission->first_id() + flight.watched, "");
 }
 

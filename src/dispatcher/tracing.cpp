@@ -60,17 +60,17 @@ void Dispatcher::trace_start(const Worker& worker, TimePoint asked_for, const An
   set_times(event, asked_for, settings_.now(), answer);
   event.begin = asked_for;
   event.what = worker.startup_error ? "its initializer has thrown" : "ready";
-  settings_.trace->add(std::move(event));
+  trace_->add(std::move(event));
 }
 
 void Dispatcher::trace_answer(const Worker& worker, const InFlight& flight, const Answer& answer) {
   TraceEvent event = about(worker, TraceKind::job, {});
   set_times(event, flight.published, settings_.now(), answer);
-  event.task = task_of(*settings_.trace, *flight.submission, flight.unit);
+  event.task = task_of(*trace_, *flight.submission, flight.unit);
   event.job = flight.submission->first_id() + flight.unit;
   event.count = flight.count;
   event.what = flight.submission->settled(flight.unit) ? "discarded" : outcome(answer.kind);
-  settings_.trace->add(std::move(event));
+  trace_->add(std::move(event));
 }
 
 /// Of the job that a worker takes along, which is told once.
@@ -82,10 +82,10 @@ void Dispatcher::trace_loss(const Worker& worker, const InFlight& flight, const 
   event.job = flight.submission->first_id() + flight.unit;
   const auto running = worker.channel.running(flight.published, now);
   if (running && running->id == event.job) event.begin = running->started;
-  event.task = task_of(*settings_.trace, *flight.submission, flight.unit);
+  event.task = task_of(*trace_, *flight.submission, flight.unit);
   event.what = worker.end_expected() ? "killed" : "lost";
   event.text = words_of(error);
-  settings_.trace->add(std::move(event));
+  trace_->add(std::move(event));
 }
 
 /// Of units that no worker had begun with.
@@ -98,14 +98,14 @@ void Dispatcher::trace_stopped(const Submission& submission, std::uint32_t first
   event.count = count;
   event.begin = settings_.now();
   event.what = why;
-  settings_.trace->add(std::move(event));
+  trace_->add(std::move(event));
 }
 
 void Dispatcher::trace_worker(const Worker& worker, TraceKind kind, JobId job, const char* why) {
   TraceEvent event = about(worker, kind, settings_.now());
   event.job = job;
   event.what = why;
-  settings_.trace->add(std::move(event));
+  trace_->add(std::move(event));
 }
 
 void Dispatcher::trace_end(const Worker& worker, ExitStatus status, const std::exception_ptr& verdict) {
@@ -114,7 +114,7 @@ void Dispatcher::trace_end(const Worker& worker, ExitStatus status, const std::e
   event.expected = worker.end_expected();
   event.status = status;
   event.text = words_of(verdict);
-  settings_.trace->add(std::move(event));
+  trace_->add(std::move(event));
 }
 
 }  // namespace procpool::detail
