@@ -37,14 +37,17 @@ Duration longest_spin() {
   return available_cpus() > 1 ? Duration(50us) : Duration::zero();
 }
 
-/// Writes on the callback thread. It may outlive the pool's core, as that thread may.
+/// Writes on the callback thread. It may outlive the pool's core, as that thread may; `waits` is not called
+/// once it has finished.
 std::shared_ptr<TraceRecorder> make_trace(const PoolOptions& options,
                                           const std::function<void(const std::string&)>& on_log,
-                                          const std::shared_ptr<CallbackQueue>& callbacks) {
+                                          const std::shared_ptr<CallbackQueue>& callbacks,
+                                          std::function<void()> waits) {
   if (options.trace.empty()) return nullptr;
   TraceRecorder::Settings settings;
   settings.host = current_process_id();
   settings.later = [callbacks](std::function<void()> call) { callbacks->push(std::move(call)); };
+  settings.waits = std::move(waits);
   settings.failed = [on_log, path = options.trace](const std::string& why) {
     if (on_log) on_log("procpool: the trace " + path + " ends early: " + why);
   };
@@ -65,7 +68,7 @@ PoolCore::PoolCore(PoolOptions&& options)
       setup_(checked_setup(options)),
       backend_(checked_backend(options)),
       callbacks_(std::make_shared<CallbackQueue>()),
-      trace_(make_trace(options, on_log_, callbacks_)),
+      trace_(make_trace(options, on_log_, callbacks_, [this] { serve_soon(); })),
       context_(std::make_shared<const JobContext>(JobContext{
           std::make_shared<Dispatcher>(
               Dispatcher::Settings{terms_, longest_spin(), checked_max_queued_jobs(options), &Clock::now},
@@ -166,7 +169,7 @@ void PoolCore::end() {
 void PoolCore::serve() {
   serve_posted_.store(false, std::memory_order_seq_cst);
   next_limit_ = context_->dispatcher->serve();
-  if (trace_) trace_->tick(Clock::now());
+  if (trace_) trace_due_ = trace_->tick(Clock::now());
   set_timer();
 }
 
@@ -193,6 +196,7 @@ void PoolCore::set_timer() {
   };
   no_later_than(supervisor_.next_start());
   no_later_than(next_limit_);
+  no_later_than(trace_due_);
   loop_.set_timer(due);
 }
 

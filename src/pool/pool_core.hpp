@@ -101,6 +101,7 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   std::atomic<bool> serve_posted_{false};
   TimePoint last_busy_;
   std::optional<TimePoint> next_limit_;
+  std::optional<TimePoint> trace_due_;
   std::atomic<bool> terminating_{false};
   bool ending_ = false;  ///< nothing is left to do, and nothing will come
   std::optional<TimePoint> none_ran_since_;

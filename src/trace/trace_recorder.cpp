@@ -35,6 +35,7 @@ TraceTask TraceRecorder::task(std::uint64_t ref, std::span<const std::byte> pref
 
 void TraceRecorder::add(TraceEvent&& event) noexcept {
   bool write_now = false;
+  bool first = false;
   {
     const std::lock_guard guard(mutex_);
     if (ended_ || finished_) return;
@@ -51,8 +52,10 @@ void TraceRecorder::add(TraceEvent&& event) noexcept {
     events_.push_back(std::move(event));
     write_now = !write_requested_ && (rare || events_.size() >= settings_.most_events / 2);
     write_requested_ = write_requested_ || write_now;
+    first = events_.size() == 1 && !write_requested_;
   }
   if (write_now) request_write();
+  if (first) settings_.waits();
 }
 
 bool TraceRecorder::has_room_for(const TraceEvent& event) noexcept {
@@ -60,14 +63,15 @@ bool TraceRecorder::has_room_for(const TraceEvent& event) noexcept {
   return events_.size() < room;
 }
 
-void TraceRecorder::tick(TimePoint now) noexcept {
+std::optional<TimePoint> TraceRecorder::tick(TimePoint now) noexcept {
   {
     const std::lock_guard guard(mutex_);
-    const bool any = !events_.empty() || left_out_ != 0;
-    if (!any || ended_ || write_requested_ || now - written_at_ < settings_.longest_wait) return;
+    if (events_.empty() || ended_ || write_requested_) return std::nullopt;
+    if (now - written_at_ < settings_.longest_wait) return written_at_ + settings_.longest_wait;
     write_requested_ = true;
   }
   request_write();
+  return std::nullopt;
 }
 
 void TraceRecorder::finish() noexcept {

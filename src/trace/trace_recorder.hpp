@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -37,6 +38,8 @@ class TraceRecorder final : public TraceSink, public std::enable_shared_from_thi
     /// Calls the function soon, once, on a thread that may wait for a disk. Called without a lock of the
     /// recorder's, maybe with one of the pool's.
     std::function<void(std::function<void()>)> later;
+    /// Told that events wait and tick() should be called soon. Called as `later` is.
+    std::function<void()> waits;
     /// Told in words of what has ended the trace.
     std::function<void(std::string)> failed;
   };
@@ -50,8 +53,8 @@ class TraceRecorder final : public TraceSink, public std::enable_shared_from_thi
   [[nodiscard]] TraceTask task(std::uint64_t ref, std::span<const std::byte> prefix) noexcept override;
   void add(TraceEvent&& event) noexcept override;
 
-  /// To be called now and then: has written what has waited for long. Any thread.
-  void tick(TimePoint now) noexcept;
+  /// Has written what has waited for long. Returns when to call it again, if anything waits. Any thread.
+  std::optional<TimePoint> tick(TimePoint now) noexcept;
   /// Writes what is left, soon, and ends the file. What comes later is left out.
   void finish() noexcept;
 

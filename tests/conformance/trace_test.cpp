@@ -220,28 +220,40 @@ TEST_P(Trace, JobsThatAreStoppedByHandAreTold) {
   EXPECT_EQ(track(kills[0]), running->worker_pids().at(0));
 }
 
-TEST_P(Trace, RetirementsAndRestartsAreToldWithTheirReasons) {
+TEST_P(Trace, RecycledWorkersAreToldWithTheirReplacements) {
+  {
+    PoolOptions recycling = traced(1);
+    recycling.max_tasks_per_child = 1;
+    Pool pool(std::move(recycling));
+    for (int i = 0; i < 3; ++i) pool.apply(tasks::add, 1, 2);
+    ASSERT_TRUE(becomes_true([&] { return pool.stats().restarts == 3; }));
+  }
+  const Json all = trace();
+  std::map<std::string, int> reasons;
+  for (const Json& event : called(all, "retire")) ++reasons[why(event)];
+  EXPECT_EQ(reasons["that was its last job"], 3);
+  EXPECT_GE(called(all, "restart").size(), 3U);
+  EXPECT_TRUE(called(all, "lost").empty());
+}
+
+TEST_P(Trace, RetirementsByHandAreToldWithTheirReasons) {
   {
     PoolOptions changing = traced(2);
-    changing.max_tasks_per_child = 3;
     changing.allow_restart = true;
     Pool pool(std::move(changing));
-    for (int i = 0; i < 9; ++i) pool.apply(tasks::add, 1, 2);
+    ASSERT_TRUE(is_whole(pool, 2));
     pool.restart();
     ASSERT_TRUE(is_whole(pool, 2));
     pool.shrink(1);
-    EXPECT_TRUE(becomes_true([&] { return pool.stats().workers.size() == 1; }));
+    ASSERT_TRUE(becomes_true([&] { return pool.stats().workers.size() == 1; }));
     pool.close();
     pool.join();
   }
-  std::map<std::string, int> reasons;
   const Json all = trace();
+  std::map<std::string, int> reasons;
   for (const Json& event : called(all, "retire")) ++reasons[why(event)];
-  EXPECT_GE(reasons["that was its last job"], 1);
-  EXPECT_GE(reasons["restart"], 1);
-  EXPECT_EQ(reasons["shrink"], 1);
-  EXPECT_EQ(reasons["close"], 1);
-  EXPECT_GE(called(all, "restart").size(), 3U);
+  EXPECT_EQ(reasons, (std::map<std::string, int>{{"restart", 2}, {"shrink", 1}, {"close", 1}}));
+  EXPECT_EQ(called(all, "restart").size(), 2U);
 }
 
 TEST_P(Trace, TheFileIsWholeWhenThePoolIsJoined) {

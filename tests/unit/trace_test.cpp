@@ -347,6 +347,7 @@ class TraceRecorderTest : public ::testing::Test {
     settings.most_events = 100;
     settings.most_marks = 64;
     settings.later = [this](std::function<void()> call) { calls.push_back(std::move(call)); };
+    settings.waits = [this] { ++times_waiting; };
     settings.failed = [this](const std::string& why) { failures.push_back(why); };
     recorder = std::make_shared<detail::TraceRecorder>(std::move(settings));
     recorder->write_to(std::make_unique<FakeOutput>(file));
@@ -363,6 +364,7 @@ class TraceRecorderTest : public ::testing::Test {
   std::shared_ptr<FakeOutput::State> file = std::make_shared<FakeOutput::State>();
   std::vector<std::function<void()>> calls;
   std::vector<std::string> failures;
+  int times_waiting = 0;
   std::shared_ptr<detail::TraceRecorder> recorder;
 };
 
@@ -400,13 +402,21 @@ TEST_F(TraceRecorderTest, ThereIsRoomAgainOnceItHasWritten) {
 }
 
 TEST_F(TraceRecorderTest, AFewEventsAreWrittenWhenTheyHaveWaited) {
+  recorder->add(happened(TraceKind::worker_up, 1ms));
+  run_calls();
+  EXPECT_EQ(times_waiting, 0);
   recorder->add(job(1, 1ms, 2ms));
+  recorder->add(job(2, 2ms, 3ms));
+  EXPECT_EQ(times_waiting, 1);
   EXPECT_TRUE(calls.empty());
-  recorder->tick(Clock::now() + 1h);
+  const auto due = recorder->tick(Clock::now() - 1h);
+  ASSERT_TRUE(due);
+  EXPECT_TRUE(calls.empty());
+  EXPECT_FALSE(recorder->tick(*due));
   run_calls();
   EXPECT_NE(file->text.find("\"job\":1"), std::string::npos);
   EXPECT_NO_THROW(static_cast<void>(Json::parse(file->text + "]")));
-  recorder->tick(Clock::now() + 2h);
+  EXPECT_FALSE(recorder->tick(Clock::now() + 2h));
   EXPECT_TRUE(calls.empty());
 }
 
@@ -462,6 +472,7 @@ TEST_F(TraceRecorderTest, ManyThreadsMayTellWhileItWrites) {
     const std::lock_guard guard(mutex);
     asked.push_back(std::move(call));
   };
+  settings.waits = [] {};
   const auto shared = std::make_shared<detail::TraceRecorder>(std::move(settings));
   shared->write_to(std::make_unique<FakeOutput>(file));
   const auto write = [&] {
