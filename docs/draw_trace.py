@@ -56,7 +56,7 @@ def main():
         pid = "" if places.get(tid, 0) == 0 else f" ({tid})"
         out.append(f'<text x="8" y="{y(tid) + 16}" fill="#222">{escape(names[tid] + pid)}</text>')
 
-    tasks = []
+    tasks = []  # that have a color of their own
     last = {}
     for e in sorted((e for e in events if e["ph"] == "X"), key=lambda e: e["ts"]):
         left, wide = x(e["ts"]), e["dur"] * scale
@@ -66,9 +66,11 @@ def main():
         if e["name"] == "start":
             color = "#c9ced6"
         else:
-            if e["name"] not in tasks:
-                tasks.append(e["name"])
-            color = OUTCOME_COLORS.get(e["args"]["outcome"], TASK_COLORS[tasks.index(e["name"]) % len(TASK_COLORS)])
+            color = OUTCOME_COLORS.get(e["args"]["outcome"])
+            if color is None:
+                if e["name"] not in tasks:
+                    tasks.append(e["name"])
+                color = TASK_COLORS[tasks.index(e["name"]) % len(TASK_COLORS)]
         out.append(f'<rect x="{left:.1f}" y="{y(e["tid"])}" width="{max(wide, 0.5):.1f}" height="{BAR}" '
                    f'fill="{color}" stroke="white" stroke-width="{0.5 if wide > 2 else 0}"/>')
         label = f'{e["name"]} {e["args"]["job"]}' if "job" in e["args"] else e["name"]

@@ -14,10 +14,10 @@
 namespace procpool::detail {
 
 /// Ids and times rise together, so a mark now and then tells enough. When there is no place left, every
-/// second mark goes: the older a job is, the coarser is its time, in proportion. For one thread at a time.
+/// second mark of the older half goes: the older a job is, the coarser is its time. For one thread at a time.
 class SubmitTimes {
  public:
-  /// `capacity`: of marks, at least 2; 16 bytes each.
+  /// `capacity`: of marks, at least 4; 16 bytes each.
   explicit SubmitTimes(std::size_t capacity) : capacity_(capacity) { marks_.reserve(capacity); }
 
   void add(JobId first, TimePoint when) noexcept {
@@ -39,10 +39,12 @@ class SubmitTimes {
     TimePoint when;
   };
 
-  /// The first stays, so that no job is without a time.
+  /// The first stays, so that no job is without a time, and so does the younger half.
   void thin_out() noexcept {
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < marks_.size(); i += 2) marks_[kept++] = marks_[i];
+    for (std::size_t i = 0; i < marks_.size(); ++i) {
+      if (i % 2 == 0 || i >= capacity_ / 2) marks_[kept++] = marks_[i];
+    }
     marks_.erase(marks_.begin() + static_cast<std::ptrdiff_t>(kept), marks_.end());
   }
 

@@ -178,9 +178,12 @@ TEST(TraceSubmitTimes, TheYoungestOfAnyNumberAreExactAndNoneIsTooLate) {
   detail::SubmitTimes times(64);
   for (JobId id = 1; id <= 100'000; ++id) times.add(id, at(Duration(static_cast<Duration::rep>(id))));
   EXPECT_LE(times.marks(), 64U);
-  EXPECT_EQ(times.of(100'000), at(Duration(100'000)));
-  EXPECT_EQ(times.of(99'999), at(Duration(99'999)));
-  for (const JobId id : {1, 5, 777, 50'000}) EXPECT_LE(*times.of(id), at(Duration(static_cast<int>(id))));
+  for (JobId id = 100'000 - 31; id <= 100'000; ++id) {
+    EXPECT_EQ(times.of(id), at(Duration(static_cast<Duration::rep>(id))));
+  }
+  for (const JobId id : {JobId{1}, JobId{5}, JobId{777}, JobId{50'000}}) {
+    EXPECT_LE(*times.of(id), at(Duration(static_cast<Duration::rep>(id))));
+  }
 }
 
 // --- the format
