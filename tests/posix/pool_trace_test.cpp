@@ -33,7 +33,7 @@ TEST_P(PoolTrace, OfAHostThatIsKilledTheEventsSoFarAreValid) {
     PoolOptions traced = options(2);
     traced.trace = file;
     Pool pool(std::move(traced));
-    for (int round = 0;; ++round) {
+    for (;;) {
       pool.map(tasks::square, std::vector<int>(500));
       if (std::filesystem::file_size(file) > 100'000) tell("much");
     }
