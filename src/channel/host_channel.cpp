@@ -29,6 +29,7 @@ HostChannel::HostChannel(WorkerProcess& process, const WorkerTerms& terms)
   control().max_footprint = terms.max_footprint;
   control().same_program = terms.same_program ? 1 : 0;
   control().memory_capped = terms.memory_capped ? 1 : 0;
+  control().memory_watched = terms.memory_limited || terms.max_footprint != 0 ? 1 : 0;
 }
 
 bool HostChannel::violated(const char* how) noexcept {

@@ -60,6 +60,7 @@ struct WorkerTerms {
   std::uint64_t max_tasks = 0;      ///< 0: no limit
   std::uint64_t max_footprint = 0;  ///< in bytes, looked at after each task; 0: no limit
   bool same_program = true;         ///< the worker has to be of the host's own build
+  bool memory_limited = false;      ///< there is a PoolOptions::memory_limit, whoever enforces it
   bool memory_capped = false;       ///< the kernel lets allocations fail above PoolOptions::memory_limit
 };
 

@@ -127,10 +127,11 @@ struct ControlBlock {
   std::atomic<std::uint64_t> acknowledged;  ///< for a job that asks: its id times 2, plus 1 if it is refused
   // Host, before it publishes the first message.
   std::uint64_t max_message;
-  std::uint64_t max_tasks;      ///< the worker ends after so many; 0: no limit
-  std::uint64_t max_footprint;  ///< the worker ends after a task that leaves it with more; 0: no limit
-  std::uint64_t memory_capped;  ///< allocations fail at PoolOptions::memory_limit
-  std::uint64_t same_program;   ///< the worker has to be of the host's own build
+  std::uint64_t max_tasks;       ///< the worker ends after so many; 0: no limit
+  std::uint64_t max_footprint;   ///< the worker ends after a task that leaves it with more; 0: no limit
+  std::uint64_t memory_capped;   ///< allocations fail at PoolOptions::memory_limit
+  std::uint64_t memory_watched;  ///< what the worker keeps counts against a limit
+  std::uint64_t same_program;    ///< the worker has to be of the host's own build
   std::atomic<std::uint32_t> image_count;
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

@@ -102,6 +102,7 @@ void WorkerChannel::take_arguments(ClaimedJob& job) noexcept {
 bool WorkerChannel::read_arguments(const JobDescriptor& descriptor, ClaimedJob& job) {
   const std::byte* bytes = nullptr;
   job.out_of_memory = false;
+  if (!stream_buffer_.empty()) stream_buffer_ = ByteBuffer();
   if ((descriptor.flags & message_flag::in_place) != 0) {
     bytes = descriptor.bytes;
   } else if ((descriptor.flags & message_flag::streamed) != 0) {
@@ -109,7 +110,6 @@ bool WorkerChannel::read_arguments(const JobDescriptor& descriptor, ClaimedJob& 
     bytes = stream_buffer_.data();
     job.out_of_memory = stream_buffer_.size() != descriptor.length;
   } else {
-    stream_buffer_ = ByteBuffer();
     bytes = memory_->job_bytes + (descriptor.position & byte_mask);
   }
   std::span<const std::byte> all{bytes, job.out_of_memory ? 0 : descriptor.length};
@@ -142,7 +142,6 @@ bool WorkerChannel::ask_for_word(const JobDescriptor& descriptor, ClaimedJob& jo
 
 bool WorkerChannel::read_stream(const JobDescriptor& descriptor) {
   ControlBlock& control = memory_->control;
-  stream_buffer_ = ByteBuffer();
   std::byte* at = nullptr;
   try {
     at = stream_buffer_.extend(descriptor.length);

@@ -64,6 +64,7 @@ class WorkerChannel {
   }
   [[nodiscard]] bool same_program() const noexcept { return memory_->control.same_program != 0; }
   [[nodiscard]] bool memory_capped() const noexcept { return memory_->control.memory_capped != 0; }
+  [[nodiscard]] bool memory_watched() const noexcept { return memory_->control.memory_watched != 0; }
   [[nodiscard]] std::uint64_t max_tasks() const noexcept { return memory_->control.max_tasks; }
   [[nodiscard]] std::uint64_t max_footprint() const noexcept { return memory_->control.max_footprint; }
 

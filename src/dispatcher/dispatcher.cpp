@@ -354,6 +354,7 @@ void Dispatcher::set_bell(HostBell* bell) {
 
 void Dispatcher::set_memory_limit(MemorySize limit, bool by_kernel) {
   const std::lock_guard guard(mutex_);
+  settings_.terms.memory_limited = true;
   settings_.terms.memory_capped = by_kernel;
   if (!by_kernel) sampled_limit_ = limit;
 }

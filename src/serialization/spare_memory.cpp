@@ -16,6 +16,7 @@ struct Kept {
 };
 
 constinit std::array<std::atomic<Kept*>, 2> places{};
+constinit std::atomic<bool> keeping{true};
 
 }  // namespace
 
@@ -31,8 +32,14 @@ SpareMemory take_spare_memory(std::size_t size) noexcept {
   return {};
 }
 
+void keep_no_spare_memory() noexcept {
+  keeping.store(false, std::memory_order_relaxed);
+  for (std::atomic<Kept*>& place : places) std::free(place.exchange(nullptr, std::memory_order_acquire));
+}
+
 void keep_spare_memory(SpareMemory memory) noexcept {
-  if (memory.size >= smallest_spare && memory.size <= largest_spare) {
+  const bool fits = memory.size >= smallest_spare && memory.size <= largest_spare;
+  if (fits && keeping.load(std::memory_order_relaxed)) {
     Kept* const kept = new (memory.block) Kept{memory.size};
     for (std::atomic<Kept*>& place : places) {
       Kept* empty = nullptr;

@@ -22,6 +22,9 @@ inline constexpr std::size_t largest_spare = std::size_t{16} << 20;
 /// At least `size` bytes, or nothing. For free(3) or keep_spare_memory() in the end.
 [[nodiscard]] SpareMemory take_spare_memory(std::size_t size) noexcept;
 
+/// From now on nothing is kept: for a process whose memory is limited, where it would count.
+void keep_no_spare_memory() noexcept;
+
 /// Takes the block over. A process keeps two; what is more, smaller or larger than said above is freed.
 void keep_spare_memory(SpareMemory memory) noexcept;
 

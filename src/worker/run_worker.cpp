@@ -2,6 +2,7 @@
 #include "channel/worker_channel.hpp"
 #include "pool/cpu_count.hpp"
 #include "pool/process_id.hpp"
+#include "serialization/spare_memory.hpp"
 #include "tasks/find_invoker.hpp"
 #include "tasks/image_resolver.hpp"
 #include "worker/own_footprint.hpp"
@@ -89,6 +90,7 @@ class WorkerLoop final : private ProgressReporter {
 
   /// Before anything of the user's runs. What the host has set is there since the first message was.
   void get_ready() {
+    if (channel_.memory_watched()) keep_no_spare_memory();
     if (channel_.max_footprint() != 0) first_footprint_ = own_footprint();
     // Throws if the worker is of another build: the host's references would mean something else in it.
     if (channel_.same_program()) static_cast<void>(resolver_.resolve(TaskRef::at(0, 0)));

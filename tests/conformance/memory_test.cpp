@@ -115,6 +115,20 @@ TEST_P(Memory, ATaskThatNeedsMoreThanItMayFailsAlone) {
   EXPECT_TRUE(is_whole(pool, 2));
 }
 
+std::string echo(std::string text) {
+  return text;
+}
+
+TEST_P(Memory, WhatLargeMessagesHaveTakenIsThereForTheNextTask) {
+  if (const std::string why = obstacle(); !why.empty()) GTEST_SKIP() << why;
+  PoolOptions limited = options(1);
+  limited.memory_limit = 96 * MiB;
+  Pool pool(std::move(limited));
+  const std::string text(std::size_t{15} << 20U, 'x');
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(pool.apply(echo, text).size(), text.size());
+  EXPECT_EQ(pool.apply(devour, 72U), 72U);
+}
+
 TEST_P(Memory, ATaskThatCopesWithTheLimitKeepsItsResult) {
   if (const std::string why = obstacle(); !why.empty()) GTEST_SKIP() << why;
   PoolOptions limited = options(1);
