@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Headers that most sources include, precompiled where PROCPOOL_PRECOMPILE is on. No file includes it.
+/// Headers that most sources include, precompiled where PROCPOOL_FAST_BUILD is on. No file includes it.
 #pragma once
 
 #include <algorithm>

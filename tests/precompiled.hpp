@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What every test includes, precompiled where PROCPOOL_PRECOMPILE is on. No file includes it.
+/// What every test includes, precompiled where PROCPOOL_FAST_BUILD is on. No file includes it.
 #pragma once
 
 #include <procpool/procpool.hpp>

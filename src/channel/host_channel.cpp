@@ -9,7 +9,6 @@
 namespace procpool::detail {
 namespace {
 
-constexpr std::size_t byte_mask = byte_ring_size - 1;
 /// A worker that makes this many compare-exchanges fail in a row does nothing else: it is hostile.
 constexpr int longest_contest = 1000;
 

@@ -18,6 +18,8 @@ namespace procpool::detail {
 
 inline constexpr std::uint32_t ring_slots = 2048;
 inline constexpr std::size_t byte_ring_size = std::size_t{1} << 20;
+/// Of a position in the stream of bytes: where in the ring it is.
+inline constexpr std::size_t byte_mask = byte_ring_size - 1;
 /// Longer messages are streamed through the byte ring in pieces; shorter ones stand in it whole.
 inline constexpr std::size_t longest_whole_message = byte_ring_size / 2;
 /// What one side copies of a stream before the other is told: small enough that both copy at once.

@@ -7,11 +7,6 @@
 #include <stdexcept>
 
 namespace procpool::detail {
-namespace {
-
-constexpr std::size_t byte_mask = byte_ring_size - 1;
-
-}  // namespace
 
 WorkerChannel::WorkerChannel(WorkerLink& link, Duration longest_spin) : link_(link), spin_(longest_spin) {
   const std::span<std::byte> memory = link.memory();

@@ -32,11 +32,6 @@ class Acknowledgement : public PoolTest {
 };
 PROCPOOL_ON_ALL_BACKENDS(Acknowledgement);
 
-int leave_a_trace(std::string file) {
-  tasks::append_line(file, "ran");
-  return 1;
-}
-
 /// Holds a callback up until the test says so, or ends.
 class Hold {
  public:
@@ -77,11 +72,11 @@ TEST_P(Acknowledgement, AnAcceptCallbackThatThrowsRefusesTheJob) {
   asking.send_ack = [&](const JobInfo& job, bool accepted) { acks.put({job.id, accepted}); };
   Pool pool(std::move(asking));
   const auto refused =
-      pool.apply_async(leave_a_trace, std::tuple{file},
+      pool.apply_async(tasks::leave_a_trace, std::tuple{file},
                        {.accept_callback = [](Pid, TimePoint) { throw std::runtime_error("not now"); }});
   thrown_by<Terminated>([&] { refused.get(patience); });
   EXPECT_FALSE(std::filesystem::exists(file));
-  EXPECT_EQ(pool.apply(leave_a_trace, file), 1);
+  EXPECT_EQ(pool.apply(tasks::leave_a_trace, file), 1);
   EXPECT_TRUE(std::filesystem::exists(file));
   EXPECT_EQ(acks.first(2).front(), std::pair(refused.job_id(), false));
   EXPECT_TRUE(acks.first(2).back().second);
@@ -95,7 +90,7 @@ TEST_P(Acknowledgement, NothingRunsBeforeTheHostsWord) {
   Mailbox<int> asked;
   Pool pool(synack(1));
   const auto handle =
-      pool.apply_async(leave_a_trace, std::tuple{file}, {.accept_callback = [&](Pid, TimePoint) {
+      pool.apply_async(tasks::leave_a_trace, std::tuple{file}, {.accept_callback = [&](Pid, TimePoint) {
                          asked.put(1);
                          hold.wait();
                        }});
@@ -113,10 +108,11 @@ TEST_P(Acknowledgement, AJobThatIsCancelledWhileItAsksNeverRuns) {
   Hold hold;
   Mailbox<int> asked;
   Pool pool(synack(1));
-  auto handle = pool.apply_async(leave_a_trace, std::tuple{file}, {.accept_callback = [&](Pid, TimePoint) {
-                                   asked.put(1);
-                                   hold.wait();
-                                 }});
+  auto handle =
+      pool.apply_async(tasks::leave_a_trace, std::tuple{file}, {.accept_callback = [&](Pid, TimePoint) {
+                         asked.put(1);
+                         hold.wait();
+                       }});
   asked.first(1);
   EXPECT_TRUE(handle.cancel());
   thrown_by<Terminated>([&] { handle.get(patience); });

@@ -25,10 +25,6 @@ using namespace std::chrono_literals;
 class Control : public PoolTest {};
 PROCPOOL_ON_ALL_BACKENDS(Control);
 
-int leave_a_trace(std::string file) {
-  tasks::append_line(file, "ran");
-  return 1;
-}
 /// Computes for so many microseconds.
 int run_for(int microseconds) {
   const TimePoint end = Clock::now() + std::chrono::microseconds(microseconds);
@@ -57,7 +53,7 @@ struct BusyPool {
 
 TEST_P(Control, AJobThatWaitsCanBeCancelledAndNeverRuns) {
   BusyPool busy(options(1));
-  auto waiting = busy.pool.apply_async(leave_a_trace, busy.trace());
+  auto waiting = busy.pool.apply_async(tasks::leave_a_trace, busy.trace());
   const auto behind = busy.pool.apply_async(tasks::add, 2, 3);
   EXPECT_TRUE(waiting.cancel());
   EXPECT_TRUE(waiting.ready());
@@ -101,7 +97,7 @@ TEST_P(Control, CancelOrRunAndNothingInBetween) {
   int cancelled = 0;
   for (int i = 0; i < 300; ++i) {
     const std::string file = folder.path() + "/" + std::to_string(i);
-    auto handle = pool.apply_async(leave_a_trace, file);
+    auto handle = pool.apply_async(tasks::leave_a_trace, file);
     if (handle.cancel()) {
       ++cancelled;
       thrown_by<Terminated>([&] { handle.get(patience); });
@@ -139,7 +135,7 @@ TEST_P(Control, ATaskThatBlocksAllSignalsCanBeTerminated) {
 TEST_P(Control, AJobThatWaitsCanBeTerminatedAndNoOtherIsHit) {
   BusyPool busy(options(1));
   const Pid worker = busy.running.worker_pids().at(0);
-  auto waiting = busy.pool.apply_async(leave_a_trace, busy.trace());
+  auto waiting = busy.pool.apply_async(tasks::leave_a_trace, busy.trace());
   waiting.terminate();
   thrown_by<Terminated>([&] { waiting.get(patience); });
   busy.gate.open();
@@ -181,7 +177,7 @@ TEST_P(Control, WhatWaitsBehindATerminatedJobIsDone) {
 TEST_P(Control, ADiscardedJobGivesNothingAndDisturbsNobody) {
   BusyPool busy(options(1));
   Mailbox<int> values;
-  auto waiting = busy.pool.apply_async(leave_a_trace, std::tuple{busy.trace()},
+  auto waiting = busy.pool.apply_async(tasks::leave_a_trace, std::tuple{busy.trace()},
                                        {.callback = [&](const int& value) { values.put(value); }});
   const auto behind = busy.pool.apply_async(tasks::add, 2, 3);
   busy.running.discard();

@@ -36,7 +36,7 @@ struct DeadlyToLoad {
     tasks::segfault();
   }
 };
-int number_of(DeadlyToLoad deadly) {
+int number_in(DeadlyToLoad deadly) {
   return deadly.number;
 }
 
@@ -191,7 +191,7 @@ TEST_P(Deaths, ACrashInAChunkLosesThatChunk) {
 TEST_P(Deaths, ACrashWhileArgumentsAreReadIsTheJobsOwn) {
   if (const auto reason = no_status_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   Pool pool = make_pool(2);
-  const auto error = thrown_by<WorkerLostError>([&] { pool.apply(number_of, DeadlyToLoad{1}); });
+  const auto error = thrown_by<WorkerLostError>([&] { pool.apply(number_in, DeadlyToLoad{1}); });
   EXPECT_EQ(error.reason(), Reason::crashed);
   EXPECT_EQ(pool.apply(tasks::add, 1, 2), 3);
   EXPECT_TRUE(is_whole(pool, 2));

@@ -21,10 +21,6 @@ PROCPOOL_ON_ALL_BACKENDS(Imap);
 int add_one_to(int x) {
   return x + 1;
 }
-int refuse_odd(int x) {
-  if (x % 2 != 0) throw std::invalid_argument("odd: " + std::to_string(x));
-  return x;
-}
 struct Wait {
   std::string gate;
   int operator()(int x) const { return tasks::wait_at(gate, x); }
@@ -149,7 +145,7 @@ TEST_P(Imap, RunsWhatWasReadAheadWhileNobodyTakesResults) {
 TEST_P(Imap, TheErrorOfAnItemStandsInItsPlaceAndTheIterationGoesOn) {
   Pool pool = make_pool();
   for (const std::size_t chunksize : {1U, 3U}) {
-    auto results = pool.imap(refuse_odd, std::views::iota(0, 8), chunksize);
+    auto results = pool.imap(tasks::refuse_odd, std::views::iota(0, 8), chunksize);
     for (int i = 0; i < 8; ++i) {
       if (i % 2 == 0) {
         EXPECT_EQ(results.next(patience), i);
@@ -164,7 +160,7 @@ TEST_P(Imap, TheErrorOfAnItemStandsInItsPlaceAndTheIterationGoesOn) {
 
 TEST_P(Imap, AnIteratorThrowsTheErrorOfItsItemAndCanGoOn) {
   Pool pool = make_pool();
-  auto results = pool.imap(refuse_odd, std::views::iota(0, 5));
+  auto results = pool.imap(tasks::refuse_odd, std::views::iota(0, 5));
   std::string seen;
   for (auto it = results.begin(); it != results.end(); ++it) {
     try {
@@ -178,7 +174,7 @@ TEST_P(Imap, AnIteratorThrowsTheErrorOfItsItemAndCanGoOn) {
 
 TEST_P(Imap, UnorderedGivesEachErrorOnce) {
   Pool pool = make_pool();
-  auto results = pool.imap_unordered(refuse_odd, std::views::iota(0, 20), 3);
+  auto results = pool.imap_unordered(tasks::refuse_odd, std::views::iota(0, 20), 3);
   std::set<int> values;
   std::set<std::string> errors;
   for (int i = 0; i < 20; ++i) {

@@ -28,10 +28,6 @@ std::vector<int> squares_below(int count) {
   return squares;
 }
 
-int refuse_odd(int x) {
-  if (x % 2 != 0) throw std::invalid_argument("odd: " + std::to_string(x));
-  return x;
-}
 JobId job_of(int) {
   return this_task::job_id();
 }
@@ -152,7 +148,7 @@ TEST_P(Map, ThrowsTheErrorOfTheFirstItemThatFailed) {
   Pool pool = make_pool(3);
   for (const std::size_t chunksize : {1U, 5U, 100U}) {
     const auto error = thrown_by<std::invalid_argument>([&] {
-      pool.map(refuse_odd, std::vector<int>{2, 4, 6, 7, 8, 9, 10, 11}, chunksize);
+      pool.map(tasks::refuse_odd, std::vector<int>{2, 4, 6, 7, 8, 9, 10, 11}, chunksize);
     });
     EXPECT_STREQ(error.what(), "odd: 7") << chunksize;
   }
@@ -174,7 +170,7 @@ TEST_P(Map, AFailedItemKeepsNoOtherFromRunning) {
 
 TEST_P(Map, AnErrorTellsOfTheWorkerAndTheMessage) {
   Pool pool = make_pool();
-  const auto handle = pool.map_async(refuse_odd, std::vector<int>{2, 4, 7}, {.chunksize = 2});
+  const auto handle = pool.map_async(tasks::refuse_odd, std::vector<int>{2, 4, 7}, {.chunksize = 2});
   try {
     static_cast<void>(handle.get(patience));
     FAIL() << "nothing was thrown";

@@ -68,7 +68,7 @@ if(STEP STREQUAL "subdirectory")
   endif()
   # PROCPOOL_INSTALL is off for a subdirectory unless asked for; the step "install" may want it.
   build_project(${here}/subdirectory ${WORK}/subdirectory -DPROCPOOL_SOURCE=${PROCPOOL_SOURCE}
-                -DBUILD_SHARED_LIBS=${shared} -DPROCPOOL_INSTALL=ON -DPROCPOOL_PRECOMPILE=${PRECOMPILE})
+                -DBUILD_SHARED_LIBS=${shared} -DPROCPOOL_INSTALL=ON -DPROCPOOL_FAST_BUILD=${FAST_BUILD})
   run_consumer(${WORK}/subdirectory/consumer)
 
 elseif(STEP STREQUAL "install")

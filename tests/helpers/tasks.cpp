@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace procpool::testing::tasks {
 namespace {
@@ -114,6 +115,16 @@ int throw_system_error(int generic_error) {
 
 int throw_42() {
   throw 42;
+}
+
+int refuse_odd(int x) {
+  if (x % 2 != 0) throw std::invalid_argument("odd: " + std::to_string(x));
+  return x;
+}
+
+int leave_a_trace(std::string file) {
+  append_line(std::move(file), "ran");
+  return 1;
 }
 
 void flood_stdout(std::size_t count) {

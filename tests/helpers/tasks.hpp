@@ -48,6 +48,8 @@ int scribble_and_hang(std::uint32_t seed);
 int throw_invalid_argument(std::string what);
 int throw_system_error(int generic_error);
 int throw_42();
+/// An even number returns as it is; an odd one is a std::invalid_argument "odd: x".
+int refuse_odd(int x);
 
 // Processes and files.
 /// Starts a process that sleeps for ever, in the worker's process group, and returns its pid. Only for real
@@ -63,6 +65,8 @@ int write_stderr_and_crash(std::string text);
 int flood_stderr_and_crash(std::size_t count);
 /// Appends one line to a file, at once and whole.
 void append_line(std::string file, std::string line);
+/// Appends the line "ran" to a file, and returns 1.
+int leave_a_trace(std::string file);
 
 /// Holds tasks back until the test says so: wait_at(gate) in a task returns after open(). Files in a
 /// temporary folder of its own, so that it works across processes.

@@ -18,7 +18,7 @@
 namespace procpool::testing {
 namespace {
 
-constexpr std::chrono::seconds patience{60};
+constexpr std::chrono::seconds longest_wait{60};
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -66,7 +66,7 @@ ChildProcess::~ChildProcess() {
 }
 
 std::string ChildProcess::line() {
-  const auto give_up = std::chrono::steady_clock::now() + patience;
+  const auto give_up = std::chrono::steady_clock::now() + longest_wait;
   for (;;) {
     if (const auto end = buffer_.find('\n'); end != std::string::npos) {
       std::string line = buffer_.substr(0, end);
@@ -95,7 +95,7 @@ void ChildProcess::kill(int signum) const {
 }
 
 int ChildProcess::exit_code() {
-  const auto give_up = std::chrono::steady_clock::now() + patience;
+  const auto give_up = std::chrono::steady_clock::now() + longest_wait;
   int status = 0;
   while (::waitpid(pid_, &status, WNOHANG) == 0) {
     if (std::chrono::steady_clock::now() > give_up) return -1;

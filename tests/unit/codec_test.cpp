@@ -87,8 +87,8 @@ struct MoveOnly {
   }
 };
 
-struct Empty {
-  friend bool operator==(const Empty&, const Empty&) = default;
+struct Nothing {
+  friend bool operator==(const Nothing&, const Nothing&) = default;
 };
 
 class Point : public std::enable_shared_from_this<Point> {
@@ -215,8 +215,8 @@ TEST(Codec, ClassesTravelByTheirCerealFunctions) {
 }
 
 TEST(Codec, AnEmptyClassNeedsNoCerealFunction) {
-  expect_same(Empty());
-  expect_same(std::vector<Empty>(1000));
+  expect_same(Nothing());
+  expect_same(std::vector<Nothing>(1000));
 }
 
 TEST(Codec, TypesThatCanOnlyBeMovedTravel) {
@@ -327,7 +327,7 @@ TEST(Codec, AVariantWithoutAValueIsRefused) {
 
 TEST(Codec, MoreEmptyElementsThanCanBeDecodedAreNotEncoded) {
   ByteBuffer bytes;
-  const std::vector<Empty> values(procpool::archives::max_empty_elements + 100);
+  const std::vector<Nothing> values(procpool::archives::max_empty_elements + 100);
   EXPECT_THROW(encode(bytes, values), SerializationError);
 }
 

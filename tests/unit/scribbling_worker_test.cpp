@@ -22,7 +22,7 @@ namespace {
 
 using namespace detail;
 
-constexpr std::size_t max_message = 3 * byte_ring_size;
+constexpr std::size_t longest_message = 3 * byte_ring_size;
 
 /// Changes words of the shared memory at random: to anything, or to something near what would be right.
 class Scribbler {
@@ -54,9 +54,18 @@ class Scribbler {
     memory_.control.claim.store(claim.pack(), std::memory_order_relaxed);
   }
   std::uint64_t any_number() {
-    constexpr std::uint64_t edges[] = {
-        0,           1,          31,         32, 33, ring_slots, byte_ring_size, longest_whole_message,
-        max_message, 0x7fffffff, 0x80000000, ~0U};
+    constexpr std::uint64_t edges[] = {0,
+                                       1,
+                                       31,
+                                       32,
+                                       33,
+                                       ring_slots,
+                                       byte_ring_size,
+                                       longest_whole_message,
+                                       longest_message,
+                                       0x7fffffff,
+                                       0x80000000,
+                                       ~0U};
     const std::uint64_t edge = edges[random_() % std::size(edges)];
     switch (random_() % 4) {
       case 0:
@@ -114,7 +123,7 @@ class Victim {
     host.note_signals();
     if (host.streaming()) host.pump();
     for (int i = 0; i < 10 && host.receive(answer_); ++i) {
-      ASSERT_LE(answer_.bytes.size(), max_message);
+      ASSERT_LE(answer_.bytes.size(), longest_message);
       ASSERT_GE(answer_.elapsed.count(), 0);
       if (answer_.kind != ResultKind::progress) ++front_;
     }
@@ -168,7 +177,7 @@ TEST(ScribblingWorker, ScribblingBetweenTheHostsStepsIsBorne) {
   int violations = 0;
   constexpr std::uint32_t rounds = under_thread_sanitizer || under_address_sanitizer ? 300 : 2000;
   for (std::uint32_t seed = 0; seed < rounds; ++seed) {
-    ChannelPair pair(Duration::zero(), {.max_message = max_message});
+    ChannelPair pair(Duration::zero(), {.max_message = longest_message});
     Scribbler scribbler(pair.shared(), seed);
     Victim victim(pair);
     for (int i = 0; i < 60 && pair.host.violation() == nullptr; ++i) {
@@ -188,7 +197,7 @@ TEST(ScribblingWorker, ScribblingWhileTheHostWorksIsBorne) {
   Random random(1);
   const TimePoint end = Clock::now() + std::chrono::seconds(2);
   for (std::uint32_t seed = 0; Clock::now() < end; ++seed) {
-    ChannelPair pair(Duration::zero(), {.max_message = max_message});
+    ChannelPair pair(Duration::zero(), {.max_message = longest_message});
     std::atomic<bool> done{false};
     std::atomic<JobId> expected{1};
     std::thread worker([&] {
@@ -209,7 +218,7 @@ TEST(ScribblingWorker, ScribblingWhileTheHostWorksIsBorne) {
 }
 
 TEST(ScribblingWorker, ChangingTheClaimWordForEverDoesNotKeepTheHost) {
-  ChannelPair pair(Duration::zero(), {.max_message = max_message});
+  ChannelPair pair(Duration::zero(), {.max_message = longest_message});
   Message message;
   for (message.id = 1; message.id <= 100; ++message.id) pair.host.stage(message);
   pair.host.commit();
