@@ -89,6 +89,11 @@ std::error_code take_over(const uv_process_t& child, SpawnedProcess& spawned) no
   return spawned.process ? std::error_code() : last_error();
 }
 
+/// libuv has names for some errors of Windows alone; that of CreateProcess is still there when it has none.
+std::error_code spawn_error(int status, DWORD of_system) {
+  return status == UV_UNKNOWN && of_system != 0 ? to_error_code(of_system) : detail::uv_error(status);
+}
+
 }  // namespace
 
 std::error_code spawn_program(const SpawnRequest& request, SpawnedProcess& spawned) {
@@ -119,7 +124,8 @@ std::error_code spawn_program(const SpawnRequest& request, SpawnedProcess& spawn
   if (const int status = uv_loop_init(&loop); status < 0) return detail::uv_error(status);
   uv_process_t child{};
   const int status = uv_spawn(&loop, &child, &options);
-  const std::error_code error = status < 0 ? detail::uv_error(status) : take_over(child, spawned);
+  const DWORD of_system = ::GetLastError();
+  const std::error_code error = status < 0 ? spawn_error(status, of_system) : take_over(child, spawned);
   uv_close(reinterpret_cast<uv_handle_t*>(&child), nullptr);
   while (uv_loop_close(&loop) == UV_EBUSY) uv_run(&loop, UV_RUN_NOWAIT);
   return error;

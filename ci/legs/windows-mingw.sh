@@ -21,6 +21,7 @@ leg_begin_tests() {
     } </dev/null >"$log" 2>&1 || { tail -n 20 "$log" >&2; return 1; }
     touch "$WINEPREFIX/.ready"
   fi
+  rm -f "$WINEPREFIX/started-again"
   # Wine's services keep the output of the first program open, so that must not be a test's.
   wineserver -p </dev/null >/dev/null 2>&1 || true
   wine cmd /c exit </dev/null >/dev/null 2>&1
@@ -28,4 +29,5 @@ leg_begin_tests() {
 
 leg_end_tests() {
   wineserver -k >/dev/null 2>&1 || true
+  [[ ! -e $WINEPREFIX/started-again ]] || sed "s/^/$preset: /" "$WINEPREFIX/started-again"
 }

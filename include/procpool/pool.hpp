@@ -34,7 +34,8 @@ namespace procpool {
 ///
 /// All members may be called from any number of threads and from callbacks, but not while the pool is being
 /// moved or destroyed. The destructor is terminate() and join(): prompt whatever the workers do, and every
-/// handle that is still out settles.
+/// handle that is still out settles. It waits for the callbacks, so what they use has to outlive the pool:
+/// declare it before.
 class Pool {
   template <class F, class R>
   using ItemResult = typename detail::ItemCalls<F, R>::Result;

@@ -22,7 +22,8 @@ namespace {
 class Callbacks : public PoolTest {};
 PROCPOOL_ON_ALL_BACKENDS(Callbacks);
 
-/// A value that one thread hands to another, once.
+/// A value that one thread hands to another, once. Declared before the pool, for the reason that Mailbox
+/// tells.
 template <class T>
 class Box {
  public:
@@ -63,9 +64,9 @@ bool holds(const std::exception_ptr& error) {
 }
 
 TEST_P(Callbacks, TheResultGoesToTheCallback) {
-  Pool pool = make_pool();
   Box<int> got;
   Box<std::exception_ptr> failed;
+  Pool pool = make_pool();
   const auto handle = pool.apply_async(tasks::add, std::tuple{5, 3},
                                        {.callback = [&](const int& v) { got.put(v); },
                                         .error_callback = [&](std::exception_ptr e) { failed.put(e); }});
@@ -78,9 +79,9 @@ TEST_P(Callbacks, TheResultGoesToTheCallback) {
 }
 
 TEST_P(Callbacks, TheErrorGoesToTheErrorCallback) {
-  Pool pool = make_pool();
   Box<int> got;
   Box<std::exception_ptr> failed;
+  Pool pool = make_pool();
   const auto handle = pool.apply_async(tasks::throw_invalid_argument, std::tuple{std::string("bad")},
                                        {.callback = [&](const int& v) { got.put(v); },
                                         .error_callback = [&](std::exception_ptr e) { failed.put(e); }});
@@ -92,37 +93,37 @@ TEST_P(Callbacks, TheErrorGoesToTheErrorCallback) {
 }
 
 TEST_P(Callbacks, ALostWorkerIsAnErrorToo) {
-  Pool pool = make_pool();
   Box<std::exception_ptr> failed;
+  Pool pool = make_pool();
   pool.apply_async(tasks::exit_with, std::tuple{3},
                    {.error_callback = [&](std::exception_ptr e) { failed.put(e); }});
   EXPECT_TRUE(holds<WorkerLostError>(failed.wait()));
 }
 
 TEST_P(Callbacks, AreCalledWithoutAnybodyWaiting) {
-  Pool pool = make_pool(1);
   Box<int> got;
+  Pool pool = make_pool(1);
   static_cast<void>(
       pool.apply_async(tasks::add, std::tuple{5, 3}, {.callback = [&](const int& v) { got.put(v); }}));
   EXPECT_EQ(got.wait(), 8);
 }
 
 TEST_P(Callbacks, AVoidTaskTellsThatItIsDone) {
-  Pool pool = make_pool();
   Box<bool> done;
+  Box<bool> all_done;
+  Pool pool = make_pool();
   pool.apply_async(tasks::nothing, std::tuple{}, {.callback = [&] { done.put(true); }});
   EXPECT_TRUE(done.wait());
-  Box<bool> all_done;
   pool.map_async([](int) {}, std::vector<int>{1, 2}, {.callback = [&] { all_done.put(true); }});
   EXPECT_TRUE(all_done.wait());
 }
 
 TEST_P(Callbacks, AMapTellsOnceWithAllResults) {
-  Pool pool = make_pool();
   Box<std::vector<int>> got;
+  Box<std::vector<int>> nothing;
+  Pool pool = make_pool();
   pool.map_async(tasks::square, std::vector<int>{1, 2, 3}, {.callback = [&](const auto& v) { got.put(v); }});
   EXPECT_EQ(got.wait(), (std::vector<int>{1, 4, 9}));
-  Box<std::vector<int>> nothing;
   pool.map_async(tasks::square, std::vector<int>{}, {.callback = [&](const auto& v) { nothing.put(v); }});
   EXPECT_TRUE(nothing.wait().empty());
   pool.close();
@@ -132,8 +133,8 @@ TEST_P(Callbacks, AMapTellsOnceWithAllResults) {
 }
 
 TEST_P(Callbacks, AMapWithErrorsTellsTheFirstOnce) {
-  Pool pool = make_pool();
   Box<std::exception_ptr> failed;
+  Pool pool = make_pool();
   pool.map_async(
       [](int x) {
         if (x > 1) throw std::out_of_range(std::to_string(x));
@@ -148,17 +149,17 @@ TEST_P(Callbacks, AMapWithErrorsTellsTheFirstOnce) {
 }
 
 TEST_P(Callbacks, AMoveOnlyResultCanBeLookedAt) {
-  Pool pool = make_pool();
   Box<int> got;
+  Pool pool = make_pool();
   auto one = [] { return std::make_unique<int>(1); };
   pool.apply_async(one, std::tuple{}, {.callback = [&](const std::unique_ptr<int>& v) { got.put(*v); }});
   EXPECT_EQ(got.wait(), 1);
 }
 
 TEST_P(Callbacks, AcceptedTellsTheWorkerAndTheTimeWhileTheTaskRuns) {
+  Box<std::pair<Pid, TimePoint>> accepted;
   Pool pool = make_pool(1);
   const tasks::Gate gate;
-  Box<std::pair<Pid, TimePoint>> accepted;
   const TimePoint before = Clock::now();
   const auto handle = pool.apply_async(tasks::wait_at, std::tuple{gate.path(), 1},
                                        {.accept_callback = [&](Pid pid, TimePoint when) {
@@ -177,9 +178,9 @@ TEST_P(Callbacks, AcceptedTellsTheWorkerAndTheTimeWhileTheTaskRuns) {
 }
 
 TEST_P(Callbacks, AcceptedIsNotToldOfAJobThatWaits) {
+  Box<Pid> accepted;
   Pool pool = make_pool(1);
   const tasks::Gate gate;
-  Box<Pid> accepted;
   const auto first = pool.apply_async(tasks::wait_at, gate.path(), 1);
   const auto second = pool.apply_async(tasks::add, std::tuple{1, 2},
                                        {.accept_callback = [&](Pid pid, TimePoint) { accepted.put(pid); }});
@@ -191,8 +192,8 @@ TEST_P(Callbacks, AcceptedIsNotToldOfAJobThatWaits) {
 }
 
 TEST_P(Callbacks, AcceptedIsToldOnceForEachChunk) {
-  Pool pool = make_pool();
   std::atomic<int> accepted{0};
+  Pool pool = make_pool();
   pool.map_async(tasks::square, std::vector<int>(10),
                  {.chunksize = 3, .accept_callback = [&](Pid, TimePoint) { ++accepted; }});
   pool.map_async(tasks::square, std::vector<int>(10),
@@ -204,9 +205,9 @@ TEST_P(Callbacks, AcceptedIsToldOnceForEachChunk) {
 }
 
 TEST_P(Callbacks, AcceptedComesBeforeTheEndAlsoOfAJobThatCrashesAtOnce) {
-  Pool pool = make_pool(1);
   std::mutex mutex;
   std::string order;
+  Pool pool = make_pool(1);
   const auto note = [&](char what) {
     const std::lock_guard lock(mutex);
     order += what;
@@ -223,11 +224,11 @@ TEST_P(Callbacks, AcceptedComesBeforeTheEndAlsoOfAJobThatCrashesAtOnce) {
 }
 
 TEST_P(Callbacks, RunOneAfterTheOtherOnAThreadOfTheirOwn) {
-  Pool pool = make_pool(2);
   std::mutex mutex;
   std::vector<std::thread::id> threads;
   std::atomic<int> inside{0};
   std::atomic<bool> overlapped{false};
+  Pool pool = make_pool(2);
   for (int i = 0; i < 100; ++i) {
     pool.apply_async(tasks::square, std::tuple{i}, {.callback = [&](const int&) {
                        if (++inside != 1) overlapped = true;
@@ -249,8 +250,8 @@ TEST_P(Callbacks, RunOneAfterTheOtherOnAThreadOfTheirOwn) {
 }
 
 TEST_P(Callbacks, OneThatBlocksHoldsUpNoResults) {
+  std::mutex blocker;  // the callback waits for it, perhaps longer than this function runs
   Pool pool = make_pool(1);
-  std::mutex blocker;
   std::unique_lock blocked(blocker);
   pool.apply_async(tasks::add, std::tuple{1, 2},
                    {.callback = [&](const int&) { const std::lock_guard wait(blocker); }});
@@ -260,10 +261,10 @@ TEST_P(Callbacks, OneThatBlocksHoldsUpNoResults) {
 }
 
 TEST_P(Callbacks, OneThatThrowsIsReportedAndChangesNoResult) {
-  Pool pool = make_pool();
   Box<std::exception_ptr> reported;
-  pool.on_callback_error([&](std::exception_ptr e) { reported.put(e); });
   Box<std::exception_ptr> failed;
+  Pool pool = make_pool();
+  pool.on_callback_error([&](std::exception_ptr e) { reported.put(e); });
   const auto handle = pool.apply_async(tasks::add, std::tuple{1, 2},
                                        {.callback = [](const int&) { throw std::domain_error("callback"); },
                                         .error_callback = [&](std::exception_ptr e) { failed.put(e); }});
@@ -278,8 +279,8 @@ TEST_P(Callbacks, OneThatThrowsIsReportedAndChangesNoResult) {
 }
 
 TEST_P(Callbacks, EveryKindThatThrowsIsReported) {
-  Pool pool = make_pool();
   std::atomic<int> reported{0};
+  Pool pool = make_pool();
   pool.on_callback_error([&](std::exception_ptr) { ++reported; });
   const auto handle = pool.apply_async(tasks::throw_42, std::tuple{},
                                        {.error_callback = [](std::exception_ptr) { throw 1; },
@@ -299,8 +300,8 @@ TEST_P(Callbacks, OneThatThrowsUnheardDoesNoHarm) {
 }
 
 TEST_P(Callbacks, MayGetAnotherJobsResult) {
-  Pool pool = make_pool(1);
   Box<int> sum;
+  Pool pool = make_pool(1);
   pool.apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int& v) {
                      const auto other = pool.apply_async(tasks::add, v, 10);
                      sum.put(other.get(patience) + pool.apply(tasks::add, 100, 100));
@@ -309,8 +310,8 @@ TEST_P(Callbacks, MayGetAnotherJobsResult) {
 }
 
 TEST_P(Callbacks, MaySubmitMoreAndAChainRunsToItsEnd) {
-  Pool pool = make_pool(1);
   Box<int> end;
+  Pool pool = make_pool(1);
   struct Chain {
     Pool& pool;
     Box<int>& end;
@@ -327,8 +328,8 @@ TEST_P(Callbacks, MaySubmitMoreAndAChainRunsToItsEnd) {
 }
 
 TEST_P(Callbacks, MayCloseThePool) {
-  Pool pool = make_pool();
   Box<bool> closed;
+  Pool pool = make_pool();
   const auto other = pool.apply_async(tasks::add, 5, 5);
   pool.apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int&) {
                      pool.close();
@@ -341,11 +342,11 @@ TEST_P(Callbacks, MayCloseThePool) {
 }
 
 TEST_P(Callbacks, MayTerminateAndJoinThePool) {
+  Box<bool> joined;
   Pool pool = make_pool(2);
   const tasks::Gate gate;
   const auto running = pool.apply_async(tasks::wait_at, gate.path(), 1);
   ASSERT_TRUE(gate.reached());
-  Box<bool> joined;
   pool.apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int&) {
                      pool.terminate();
                      joined.put(pool.join(patience));

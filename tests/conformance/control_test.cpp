@@ -122,8 +122,8 @@ TEST_P(Control, AJobThatRunsCanBeTerminated) {
 }
 
 TEST_P(Control, ATaskThatBlocksAllSignalsCanBeTerminated) {
-  Pool pool = make_pool(1);
   Mailbox<Pid> begun;
+  Pool pool = make_pool(1);
   auto handle = pool.apply_async(tasks::spin_with_signals_blocked, std::tuple{},
                                  {.accept_callback = [&](Pid pid, TimePoint) { begun.put(pid); }});
   begun.first(1);
@@ -175,8 +175,8 @@ TEST_P(Control, WhatWaitsBehindATerminatedJobIsDone) {
 }
 
 TEST_P(Control, ADiscardedJobGivesNothingAndDisturbsNobody) {
-  BusyPool busy(options(1));
   Mailbox<int> values;
+  BusyPool busy(options(1));
   auto waiting = busy.pool.apply_async(tasks::leave_a_trace, std::tuple{busy.trace()},
                                        {.callback = [&](const int& value) { values.put(value); }});
   const auto behind = busy.pool.apply_async(tasks::add, 2, 3);
@@ -320,10 +320,10 @@ TEST_P(Control, AClosedPoolIsNotChangedAnyMore) {
 }
 
 TEST_P(Control, JobsMayBeStoppedFromCallbacks) {
-  BusyPool busy(options(1));
-  std::vector<ApplyResult<int>> waiting;
-  for (int i = 0; i < 3; ++i) waiting.push_back(busy.pool.apply_async(tasks::hang));
   Mailbox<bool> cancelled;
+  std::vector<ApplyResult<int>> waiting;
+  BusyPool busy(options(1));
+  for (int i = 0; i < 3; ++i) waiting.push_back(busy.pool.apply_async(tasks::hang));
   const auto trigger = busy.pool.apply_async(tasks::wait_at, std::tuple{busy.gate.path(), 2},
                                              {.error_callback = [&](std::exception_ptr) {
                                                cancelled.put(waiting[0].cancel());

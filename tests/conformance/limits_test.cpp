@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -161,10 +162,11 @@ TEST_P(Limits, TimeInTheQueueDoesNotCount) {
 }
 
 TEST_P(Limits, ATaskThatFinishesRightAtItsLimitHasOneOutcome) {
+  std::deque<Mailbox<std::string>> mailboxes;
   Pool pool = make_pool(1);
   int finished = 0;
   for (int i = 0; i < 40; ++i) {
-    Mailbox<std::string> told;
+    Mailbox<std::string>& told = mailboxes.emplace_back();
     const auto racing = pool.apply_async(sleep_and_return, std::tuple{3 + i % 3, i},
                                          {.callback = [&](const int&) { told.put("value"); },
                                           .error_callback = [&](std::exception_ptr) { told.put("error"); },
@@ -230,8 +232,8 @@ TEST_P(Limits, AChunkThatHangsFailsAsAWhole) {
 }
 
 TEST_P(Limits, TheCallerIsToldOfTheLimit) {
-  Pool pool = make_pool(1);
   Mailbox<std::pair<bool, Duration>> told;
+  Pool pool = make_pool(1);
   const auto handle = pool.apply_async(tasks::hang, std::tuple{},
                                        {.timeout_callback =
                                             [&](bool soft, Duration limit) {

@@ -14,7 +14,10 @@
 
 namespace procpool::testing {
 
-/// Any thread may put and look. Outlives the pool whose callbacks fill it.
+/// Any thread may put and look. Declared before the pool whose callbacks fill it, so that it outlives them:
+/// who has seen a value may be ahead of the callback that is still about to unlock. A mutex of MinGW's has
+/// memory of its own, which its destructor gives back, so a callback that is late with one writes into what
+/// is another's.
 template <class T>
 class Mailbox {
  public:

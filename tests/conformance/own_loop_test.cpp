@@ -66,8 +66,8 @@ TEST_P(OwnLoop, ResultsArriveThroughTheHandle) {
 TEST_P(OwnLoop, NoThreadIsStarted) {
   if (in_memory()) GTEST_SKIP() << "its workers are threads";
   const std::size_t before = threads_here();
-  Pool pool(own_loop());
   bool called = false;
+  Pool pool(own_loop());
   const auto handle =
       pool.apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int&) { called = true; }});
   ASSERT_TRUE(drive(pool, [&] { return called; }));
@@ -76,8 +76,8 @@ TEST_P(OwnLoop, NoThreadIsStarted) {
 }
 
 TEST_P(OwnLoop, CallbacksAreMadeByWhoDrives) {
-  Pool pool(own_loop());
   std::vector<std::thread::id> callers;
+  Pool pool(own_loop());
   const auto note = [&] { callers.push_back(std::this_thread::get_id()); };
   pool.apply_async(
       tasks::add, std::tuple{1, 2},
@@ -124,8 +124,8 @@ TEST_P(OwnLoop, AnIdleWorkerThatIsKilledIsReplaced) {
 }
 
 TEST_P(OwnLoop, TimeLimitsAreKept) {
-  Pool pool(own_loop());
   std::vector<bool> told;
+  Pool pool(own_loop());
   const auto hard = pool.apply_async(tasks::hang, std::tuple{},
                                      {.timeout_callback = [&](bool soft, Duration) { told.push_back(soft); },
                                       .soft_timeout = 20ms,
@@ -176,9 +176,9 @@ TEST_P(OwnLoop, MaintainPoolServesToo) {
 }
 
 TEST_P(OwnLoop, JoinFinishesTheWork) {
+  std::vector<int> called;
   Pool pool(own_loop());
   std::vector<ApplyResult<int>> results;
-  std::vector<int> called;
   for (int i = 0; i < 20; ++i) {
     results.push_back(pool.apply_async(tasks::square, std::tuple{i},
                                        {.callback = [&](const int& value) { called.push_back(value); }}));
@@ -229,10 +229,10 @@ TEST_P(OwnLoop, HooksOfThePoolsStartAreMadeByTheFirstEvent) {
 }
 
 TEST_P(OwnLoop, CallbacksComeOneAtATimeWhoeverDrives) {
-  Pool pool(own_loop());
   std::atomic<int> inside{0};
   std::atomic<int> called{0};
   std::atomic<bool> overlapped{false};
+  Pool pool(own_loop());
   const auto work = [&] {
     for (int i = 0; i < 50; ++i) {
       pool.apply_async(tasks::square, std::tuple{i},

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <string>
 #include <thread>
@@ -61,9 +62,9 @@ bool pool_is_idle(const Pool& pool) {
 }
 
 TEST_P(Progress, ArrivesWhileTheTaskRuns) {
+  Mailbox<Report> told;
   Pool pool = make_pool(1);
   const tasks::Gate gate;
-  Mailbox<Report> told;
   const auto handle = pool.apply_async(report_and_wait, std::tuple{gate.path()},
                                        {.progress_callback = [&](double fraction, const std::string& note) {
                                          told.put({fraction, note});
@@ -76,9 +77,9 @@ TEST_P(Progress, ArrivesWhileTheTaskRuns) {
 }
 
 TEST_P(Progress, AllReportsArriveInOrderAndBeforeTheResult) {
+  Mailbox<std::string> told;
   Pool pool = make_pool(1);
   constexpr int count = 20'000;
-  Mailbox<std::string> told;
   const auto handle =
       pool.apply_async(report_many, std::tuple{count},
                        {.callback = [&](const int&) { told.put("result"); },
@@ -90,9 +91,9 @@ TEST_P(Progress, AllReportsArriveInOrderAndBeforeTheResult) {
 }
 
 TEST_P(Progress, AFloodIsKeptWithinBounds) {
-  Pool pool = make_pool(1);
   Mailbox<bool> result;
   int told = 0;
+  Pool pool = make_pool(1);
   const auto handle = pool.apply_async(report_many_at_length, std::tuple{20'000},
                                        {.callback = [&](const int&) { result.put(true); },
                                         .progress_callback =
@@ -118,8 +119,8 @@ TEST_P(Progress, NobodyHasToListen) {
 }
 
 TEST_P(Progress, OfATaskThatCrashesIsKept) {
-  Pool pool = make_pool(1);
   Mailbox<std::string> told;
+  Pool pool = make_pool(1);
   const auto handle =
       pool.apply_async(report_and_die, std::tuple{},
                        {.progress_callback = [&](double, const std::string& note) { told.put(note); }});
@@ -128,9 +129,10 @@ TEST_P(Progress, OfATaskThatCrashesIsKept) {
 }
 
 TEST_P(Progress, ALongNoteIsCut) {
+  std::deque<Mailbox<std::string>> mailboxes;
   Pool pool = make_pool(1);
   for (const std::size_t length : {std::size_t{1000}, std::size_t{1001}, std::size_t{5'000'000}}) {
-    Mailbox<std::string> told;
+    Mailbox<std::string>& told = mailboxes.emplace_back();
     const auto handle =
         pool.apply_async(report_at_length, std::tuple{length},
                          {.progress_callback = [&](double, const std::string& note) { told.put(note); }});
@@ -140,8 +142,8 @@ TEST_P(Progress, ALongNoteIsCut) {
 }
 
 TEST_P(Progress, NonsenseHarmsOnlyWhoReadsIt) {
-  Pool pool = make_pool(1);
   Mailbox<double> told;
+  Pool pool = make_pool(1);
   const auto handle = pool.apply_async(
       report_nonsense, std::tuple{},
       {.progress_callback = [&](double fraction, const std::string&) { told.put(fraction); }});
@@ -150,10 +152,11 @@ TEST_P(Progress, NonsenseHarmsOnlyWhoReadsIt) {
 }
 
 TEST_P(Progress, OfAMapGoesToItsCallback) {
+  std::deque<Mailbox<std::string>> mailboxes;
   Pool pool = make_pool(1);
   for (const std::optional<std::size_t> chunksize :
        {std::optional<std::size_t>{}, std::optional<std::size_t>{2}}) {
-    Mailbox<std::string> told;
+    Mailbox<std::string>& told = mailboxes.emplace_back();
     const auto handle =
         pool.map_async(report_item, std::vector{1, 2, 3, 4},
                        {.chunksize = chunksize,
@@ -164,8 +167,8 @@ TEST_P(Progress, OfAMapGoesToItsCallback) {
 }
 
 TEST_P(Progress, ACallbackThatThrowsDoesNoHarm) {
-  Pool pool = make_pool(1);
   Mailbox<int> reported;
+  Pool pool = make_pool(1);
   pool.on_callback_error([&](const std::exception_ptr&) { reported.put(1); });
   const auto handle =
       pool.apply_async(report_many, std::tuple{3}, {.progress_callback = [](double, const std::string&) {

@@ -147,8 +147,8 @@ TEST_P(SoftLimits, ATaskThatIgnoresItRunsIntoTheHardLimit) {
 }
 
 TEST_P(SoftLimits, ATaskThatIgnoresItAndEndsInTimeKeepsItsResult) {
-  Pool pool = make_pool(1);
   Mailbox<bool> told;
+  Pool pool = make_pool(1);
   const auto handle = pool.apply_async(run_for, std::tuple{200'000},
                                        {.timeout_callback = [&](bool soft, Duration) { told.put(soft); },
                                         .soft_timeout = 5ms,

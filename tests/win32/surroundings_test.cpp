@@ -6,6 +6,7 @@
 #include <procpool/procpool.hpp>
 
 #include <cstdlib>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -57,6 +58,25 @@ TEST(WindowsSurroundings, AWorkerProgramWithoutInitIsAnErrorOfTheConstructor) {
   options.processes = 1;
   options.worker_program = beside("procpool_no_init_program.exe");
   EXPECT_THROW(Pool{options}, NotInitializedError);
+}
+
+TEST(WindowsSurroundings, AWorkerProgramThatIsNoProgramIsToldAsSuch) {
+  // A DOS header that leads to one of a program, which says nothing more.
+  std::string bytes(1024, '\0');
+  bytes.replace(0, 2, "MZ");
+  bytes[0x3c] = 64;
+  bytes.replace(64, 2, "PE");
+  const tasks::Gate folder;
+  PoolOptions options;
+  options.processes = 1;
+  options.worker_program = folder.path() + "/none.exe";
+  std::ofstream(options.worker_program, std::ios::binary) << bytes << std::flush;
+  try {
+    const Pool pool(options);
+    FAIL() << "a pool of workers that cannot be";
+  } catch (const SpawnError& error) {
+    EXPECT_EQ(error.code(), std::errc::executable_format_error) << error.what();
+  }
 }
 
 TEST(WindowsSurroundings, VariablesAreReplacedWhateverTheirCase) {
