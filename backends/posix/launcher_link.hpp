@@ -49,6 +49,8 @@ class LauncherLink {
   /// Does not wait.
   [[nodiscard]] RecordReader::Outcome receive(ReceivedRecord& received) noexcept;
 
+  /// Notes what a hello says that comes while nobody waits for it: of a launcher that took another's place.
+  void accept_hello(const Record& hello) noexcept { inherited_memory_ = hello.extra; }
   /// What each worker starts with; see footprint.hpp. Known from the hello on.
   [[nodiscard]] std::uint64_t inherited_memory() const noexcept { return inherited_memory_; }
 
