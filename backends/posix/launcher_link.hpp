@@ -65,10 +65,13 @@ class LauncherLink {
  private:
   LauncherLink() = default;
   struct Ends;
+  struct Proof;
   [[nodiscard]] static Ends make_control();
   [[nodiscard]] static std::shared_ptr<LauncherLink> fork_once(const LauncherRole& role,
                                                                const WorkerSetup& setup, int bell,
-                                                               std::chrono::milliseconds patience);
+                                                               const Proof& proof);
+  [[noreturn]] static void live_as_launcher(const LauncherRole& role, const WorkerSetup& setup, int control,
+                                            int bell, const Proof& proof) noexcept;
   /// Waits for the first record; `nothing` if it does not come in time.
   [[nodiscard]] RecordReader::Outcome receive_hello(ReceivedRecord& received) noexcept;
   /// Waits at most `patience` for the process to end, kills it and its group then, and tells how it ended.
