@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "posix/launcher_link.hpp"
 
+#include "posix/inherited_locks.hpp"
 #include "posix/launcher.hpp"
 #include "posix/local_socket.hpp"
 #include "posix/poll_wait.hpp"
@@ -8,7 +9,6 @@
 #include "posix/signals.hpp"
 #include "posix/spawn_program.hpp"
 #include "posix/system_error.hpp"
-#include "tasks/loaded_images.hpp"
 
 #include <array>
 #include <cerrno>
@@ -32,28 +32,29 @@ constexpr auto end_patience = std::chrono::seconds(10);
 /// only slow succeeds in the end.
 constexpr auto first_stuck_patience = std::chrono::milliseconds(500);
 constexpr int most_stuck_launchers = 6;
+/// So many prove all locks. A host whose threads hardly ever let go of one has its pool all the same.
+constexpr int most_thorough_launchers = 3;
 
-/// Uses what threads of the host may have held a lock of when it forked, so that a launcher which inherited a
-/// locked one is stuck here, and not a worker later. glibc frees its locks in a child, but not the one of
-/// dl_iterate_phdr(3), which older unwinders and LLVM's hold for each exception.
-void try_inherited_locks() {
-  static const char here = 0;
-  static_cast<void>(detail::image_place(&here));
-}
+}  // namespace
+
+/// What a launcher that is forked has to show.
+struct LauncherLink::Proof {
+  std::chrono::milliseconds patience;
+  bool thorough;  ///< that more than procpool's own needs is free
+};
 
 /// The life of a forked launcher. noexcept: an exception must not unwind into the host's frames.
-[[noreturn]] void live_as_launcher(const LauncherRole& role, const WorkerSetup& setup, int control, int bell,
-                                   std::chrono::milliseconds patience) noexcept {
+void LauncherLink::live_as_launcher(const LauncherRole& role, const WorkerSetup& setup, int control, int bell,
+                                    const Proof& proof) noexcept {
   {
-    const EndIfStuck end_if_stuck(patience);
-    try_inherited_locks();
+    const EndIfStuck end_if_stuck(proof.patience);
+    try_lock_of_images();
+    if (proof.thorough) try_locks_of_c_library();
     for (const auto& [name, value] : setup.environment) ::setenv(name.c_str(), value.c_str(), 1);
   }
   if (!setup.working_directory.empty() && ::chdir(setup.working_directory.c_str()) != 0) ::_exit(1);
   serve_as_launcher(role, UniqueFd(control), UniqueFd(bell));
 }
-
-}  // namespace
 
 struct LauncherLink::Ends {
   HostFd host;
@@ -72,10 +73,11 @@ LauncherLink::Ends LauncherLink::make_control() {
 
 std::shared_ptr<LauncherLink> LauncherLink::fork(const LauncherRole& role, const WorkerSetup& setup,
                                                  int bell) {
-  auto patience = first_stuck_patience;
+  Proof proof{first_stuck_patience, true};
   ExitStatus status;
-  for (int i = 0; i < most_stuck_launchers; ++i, patience *= 2) {
-    auto link = fork_once(role, setup, bell, patience);
+  for (int i = 0; i < most_stuck_launchers; ++i, proof.patience *= 2) {
+    proof.thorough = i < most_thorough_launchers;
+    auto link = fork_once(role, setup, bell, proof);
     ReceivedRecord received;
     if (link->receive_hello(received) == RecordReader::Outcome::record) {
       link->inherited_memory_ = received.record.extra;
@@ -90,7 +92,7 @@ std::shared_ptr<LauncherLink> LauncherLink::fork(const LauncherRole& role, const
 }
 
 std::shared_ptr<LauncherLink> LauncherLink::fork_once(const LauncherRole& role, const WorkerSetup& setup,
-                                                      int bell, std::chrono::milliseconds patience) {
+                                                      int bell, const Proof& proof) {
   std::shared_ptr<LauncherLink> link(new LauncherLink);
   Ends ends = make_control();
   flush_stdio();  // what is in buffers would be written by the host and by the workers
@@ -98,7 +100,7 @@ std::shared_ptr<LauncherLink> LauncherLink::fork_once(const LauncherRole& role, 
     const BlockedSignals blocked;
     const std::array kept{ends.launcher.get(), bell};
     link->pid_ = fork_without_host_fds(kept);
-    if (link->pid_ == 0) live_as_launcher(role, setup, kept[0], kept[1], patience);
+    if (link->pid_ == 0) live_as_launcher(role, setup, kept[0], kept[1], proof);
   }
   if (link->pid_ < 0) {
     link->pid_ = 0;

@@ -49,6 +49,8 @@ class LauncherLink {
   /// Does not wait.
   [[nodiscard]] RecordReader::Outcome receive(ReceivedRecord& received) noexcept;
 
+  /// Notes what a hello says that comes while nobody waits for it: of a launcher that took another's place.
+  void accept_hello(const Record& hello) noexcept { inherited_memory_ = hello.extra; }
   /// What each worker starts with; see footprint.hpp. Known from the hello on.
   [[nodiscard]] std::uint64_t inherited_memory() const noexcept { return inherited_memory_; }
 
@@ -63,10 +65,13 @@ class LauncherLink {
  private:
   LauncherLink() = default;
   struct Ends;
+  struct Proof;
   [[nodiscard]] static Ends make_control();
   [[nodiscard]] static std::shared_ptr<LauncherLink> fork_once(const LauncherRole& role,
                                                                const WorkerSetup& setup, int bell,
-                                                               std::chrono::milliseconds patience);
+                                                               const Proof& proof);
+  [[noreturn]] static void live_as_launcher(const LauncherRole& role, const WorkerSetup& setup, int control,
+                                            int bell, const Proof& proof) noexcept;
   /// Waits for the first record; `nothing` if it does not come in time.
   [[nodiscard]] RecordReader::Outcome receive_hello(ReceivedRecord& received) noexcept;
   /// Waits at most `patience` for the process to end, kills it and its group then, and tells how it ended.

@@ -216,8 +216,11 @@ void PosixBackend::serve(const std::shared_ptr<Session>& session) {
 
 void PosixBackend::dispatch(const std::shared_ptr<Session>& session, ReceivedRecord& received) {
   const Record& record = received.record;
-  if (record.kind == Record::Kind::hello)
-    return;  // an executed launcher was checked, or is this very program
+  if (record.kind == Record::Kind::hello) {
+    // Its version needs no look: it is this very program, or one that open() has met.
+    session->launcher->accept_hello(record);
+    return;
+  }
   const auto found = session->workers.find(record.worker);
   if (found == session->workers.end()) return;
   const std::shared_ptr<WorkerHandle> worker = found->second;

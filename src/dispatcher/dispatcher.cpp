@@ -189,7 +189,7 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
   if (traced_) trace_answer(worker, flight, answer);
   if (answer.elapsed.count() != 0) depth_.add(answer.elapsed / answer.count);
   worker.jobs_done += answer.count;
-  worker.busy += answer.elapsed;
+  worker.busy += std::min(answer.elapsed, Duration::max() - worker.busy);
   jobs_done_ += answer.count;
   if (answer.last) retire(worker, "that was its last job");
   if (flight.announce) {

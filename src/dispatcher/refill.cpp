@@ -73,7 +73,7 @@ bool Dispatcher::stage_next(Worker& worker, std::uint32_t most, TimePoint now) {
     message.hard_limit = limits.hard;
     if (!worker.channel.has_room(message)) return false;
     worker.channel.stage(message);
-    if (limits.any()) expect_deadline(now + nearer(limits));
+    if (limits.any()) expect_deadline(after(now, nearer(limits)));
     InFlight flight{{}, queued.first, message.count, message.announce, message.ask, now, false, queued.first};
     queued_units_ -= message.count;
     queued.first += message.count;

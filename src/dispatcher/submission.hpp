@@ -51,6 +51,11 @@ struct Limits {
   return limits.hard.count() == 0 || limits.soft < limits.hard ? limits.soft : limits.hard;
 }
 
+/// When `time` has passed; TimePoint::max(), which is never, if the clock does not count so far.
+[[nodiscard]] inline TimePoint after(TimePoint begin, Duration time) noexcept {
+  return time > TimePoint::max() - begin ? TimePoint::max() : begin + time;
+}
+
 /// A number of units, each of which settles once: by accept() or by fail(). A unit is one item, or a chunk of
 /// items, and travels as one message or, with others, in a pack. All members are called with the Dispatcher's
 /// lock held, unless said otherwise, and none calls code of the user's.

@@ -48,15 +48,15 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
   const Limits limits = front.submission->limits();
   if (!limits.any()) return std::nullopt;
   const auto started = running_since(worker, now);
-  if (!started) return now + nearer(limits);
+  if (!started) return after(now, nearer(limits));
 
   std::optional<TimePoint> next;
   if (limits.hard.count() != 0) {
-    next = *started + limits.hard;
+    next = after(*started, limits.hard);
     if (now >= *next) return enforce_hard_limit(worker, limits) ? std::nullopt : std::optional(now);
   }
   if (limits.soft.count() != 0) {
-    TimePoint soft = *started + limits.soft;
+    TimePoint soft = after(*started, limits.soft);
     if (now >= soft) {
       tell_soft_limit(worker);
       worker.channel.set_soft_due(front.submission->first_id() + front.watched);
@@ -99,7 +99,7 @@ std::optional<TimePoint> Dispatcher::watch_condemned(Worker& worker, TimePoint n
   if (worker.out.empty() || !worker.out.front().submission) return std::nullopt;
   const InFlight& front = worker.out.front();
   if (front.submission->settled(front.unit)) return std::nullopt;
-  const TimePoint give_up = worker.condemned_at + front.submission->lost_worker_timeout();
+  const TimePoint give_up = after(worker.condemned_at, front.submission->lost_worker_timeout());
   if (now < give_up) return give_up;
   const Ref<Submission> submission = front.submission;
   const std::exception_ptr error = verdict(worker, ExitStatus{});

@@ -48,8 +48,9 @@ std::shared_ptr<TraceRecorder> make_trace(const PoolOptions& options,
   settings.host = current_process_id();
   settings.later = [callbacks](std::function<void()> call) { callbacks->push(std::move(call)); };
   settings.waits = std::move(waits);
-  settings.failed = [on_log, path = options.trace](const std::string& why) {
-    if (on_log) on_log("procpool: the trace " + path + " ends early: " + why);
+  settings.failed = [on_log, callbacks, path = options.trace](const std::string& why) {
+    if (!on_log) return;
+    callbacks->push([on_log, text = "procpool: the trace " + path + " ends early: " + why] { on_log(text); });
   };
   return std::make_shared<TraceRecorder>(std::move(settings));
 }

@@ -96,7 +96,15 @@ void TraceRecorder::request_write() noexcept {
 }
 
 void TraceRecorder::write() noexcept {
-  const std::lock_guard writing(output_mutex_);
+  std::exception_ptr failure;
+  {
+    const std::lock_guard writing(output_mutex_);
+    write_what_waits(failure);
+  }
+  if (failure) tell(failure);
+}
+
+void TraceRecorder::write_what_waits(std::exception_ptr& failure) noexcept {
   std::uint64_t left_out = 0;
   bool last = false;
   {
@@ -123,24 +131,29 @@ void TraceRecorder::write() noexcept {
     if (left_out != 0) format_.append_dropped(json, left_out, Clock::now());
     if (last) TraceFormat::end(json);
     append(json);
-  } catch (const std::exception& error) {
-    give_up(error.what());
+  } catch (...) {
+    failure = std::current_exception();
     last = true;
+    const std::lock_guard guard(mutex_);
+    ended_ = true;
+    events_.clear();
   }
   writing_.clear();
   if (last) output_.reset();
 }
 
-void TraceRecorder::give_up(const char* why) noexcept {
-  {
-    const std::lock_guard guard(mutex_);
-    ended_ = true;
-    events_.clear();
-  }
+void TraceRecorder::tell(const std::exception_ptr& failure) noexcept {
+  if (!settings_.failed) return;
   try {
-    if (settings_.failed) settings_.failed(why);
-  } catch (const std::exception&) {
-    // Nobody can be told then.
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    try {
+      settings_.failed(error.what());
+    } catch (...) {
+      // Nobody can be told then.
+    }
+  } catch (...) {
+    // What formats and writes throws nothing else.
   }
 }
 

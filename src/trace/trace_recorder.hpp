@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -40,7 +41,7 @@ class TraceRecorder final : public TraceSink, public std::enable_shared_from_thi
     std::function<void(std::function<void()>)> later;
     /// Told that events wait and tick() should be called soon. Called as `later` is.
     std::function<void()> waits;
-    /// Told in words of what has ended the trace.
+    /// Told in words of what has ended the trace. Called by what `later` calls, without a lock.
     std::function<void(std::string)> failed;
   };
 
@@ -62,8 +63,9 @@ class TraceRecorder final : public TraceSink, public std::enable_shared_from_thi
   [[nodiscard]] bool has_room_for(const TraceEvent& event) noexcept;
   void request_write() noexcept;
   void write() noexcept;
+  void write_what_waits(std::exception_ptr& failure) noexcept;
   void append(const std::string& json);
-  void give_up(const char* why) noexcept;
+  void tell(const std::exception_ptr& failure) noexcept;
 
   const Settings settings_;
   TaskNames names_;

@@ -3,7 +3,9 @@
 #include "posix/backend_fixture.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <fcntl.h>
@@ -50,6 +52,26 @@ TEST_P(GuardianTest, AStartThatMeetsADeadLauncherGetsANewOne) {
   const WorkerId second = host.start();  // before the loop has seen the end
   EXPECT_EQ(host.ask(second, Order::add_one, 1), 2);
   EXPECT_EQ(host.end_of(first), ExitStatus());
+}
+
+/// What this program has in memory before its main() runs, if the environment says so.
+const std::vector<char> ballast(std::getenv("PROCPOOL_TEST_BALLAST") != nullptr ? 128UL << 20U : 0, 'x');
+
+TEST(GuardianOfForkedWorkers, WhatANewLauncherHasInMemoryDoesNotCountForItsWorkers) {
+  for (const std::string backend : {"fork", "forkserver"}) {
+    WorkerSetup setup;
+    setup.environment = {{"PROCPOOL_TEST_BALLAST", "yes"}};
+    BackendHost host(make_named(backend), setup);
+    const WorkerId first = host.start();
+    ASSERT_TRUE(host.ask(first, Order::add_one));
+    ::kill(parent_of(host.events.lives[first].pid), SIGKILL);
+    ASSERT_TRUE(host.end_of(first));
+    const WorkerId second = host.start();
+    ASSERT_TRUE(host.ask(second, Order::add_one));
+    const auto footprint = host.workers[second]->footprint();
+    ASSERT_TRUE(footprint);
+    EXPECT_LT(footprint->bytes(), 64UL << 20U) << backend << ballast.size();
+  }
 }
 
 TEST_P(GuardianTest, SettlesEveryStartWhenTheLauncherDiesAtAnyMoment) {

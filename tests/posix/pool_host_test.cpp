@@ -7,18 +7,25 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace procpool::testing {
@@ -142,6 +149,65 @@ TEST_P(PoolHost, APoolCanBeMadeWhileAnotherThreadHasALockOfTheDynamicLinker) {
   });
   EXPECT_EQ(host.lines(), (std::vector<std::string>{"25", "2"}));
   EXPECT_EQ(host.exit_code(), 0);
+}
+
+/// What a thread of the host may be at when a pool is made. Each takes a lock of the C library.
+const std::pair<const char*, void (*)()> calls_of_the_c_library[] = {
+    {"localtime_r",
+     [] {
+       const std::time_t now = 0;
+       std::tm fields{};
+       ::localtime_r(&now, &fields);
+     }},
+    {"setenv", [] { ::setenv("PROCPOOL_TEST_CALL", "1", 1); }},
+    {"rand", [] { static_cast<void>(std::rand()); }},
+};
+
+int make_call(std::size_t which) {
+  calls_of_the_c_library[which].second();
+  return 1;
+}
+
+TEST_P(PoolHost, ATaskHasTheCLibraryThoughAnotherThreadUsedItWhenThePoolWasMade) {
+  for (std::size_t which = 0; which < std::size(calls_of_the_c_library); ++which) {
+    ChildProcess host([which](const ChildProcess::Tell& tell) {
+      children_ended = 0;
+      std::signal(SIGCHLD, [](int) { ++children_ended; });
+      make_call(which);
+      std::atomic<bool> calling{false};
+      std::atomic<bool> made{false};
+      std::thread other([&] {
+        while (children_ended == 0 && !made) {
+          make_call(which);
+          calling = true;
+        }
+      });
+      while (!calling) std::this_thread::yield();
+      PoolOptions limited = options(1);
+      limited.timeout = std::chrono::seconds(10);
+      Pool pool(std::move(limited));
+      made = true;
+      other.join();
+      tell(std::to_string(pool.apply(make_call, which)));
+    });
+    EXPECT_EQ(host.lines(), (std::vector<std::string>{"1"})) << calls_of_the_c_library[which].first;
+    EXPECT_EQ(host.exit_code(), 0);
+  }
+}
+
+int next_random() {
+  return std::rand();
+}
+
+TEST_P(PoolHost, AWorkerGoesOnWithTheRandomNumbersOfTheHost) {
+  if (GetParam() != "fork") GTEST_SKIP() << "only the workers of fork have the host's state";
+  std::srand(42);
+  static_cast<void>(std::rand());
+  Pool pool(options(1));
+  const int first = pool.apply(next_random);
+  const int second = pool.apply(next_random);
+  EXPECT_EQ(std::rand(), first);
+  EXPECT_EQ(std::rand(), second);
 }
 
 TEST_P(PoolHost, WhatTheHostHasInMemoryDoesNotCountForAWorker) {

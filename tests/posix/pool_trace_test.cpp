@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <mutex>
 #include <sstream>
 #include <stdexcept>
@@ -73,6 +74,41 @@ TEST_P(PoolTrace, AFullDiskEndsTheTraceAloneAndIsLoggedOnce) {
     EXPECT_EQ(pool.map(tasks::square, std::vector<int>{1, 2, 3}), (std::vector<int>{1, 4, 9}));
   }
   EXPECT_EQ(log.size(), 1U);
+}
+
+TEST_P(PoolTrace, WhoIsToldOfTheFullDiskMayEndThePoolAndThrow) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "there is no /dev/full";
+  for (const bool threads : {true, false}) {
+    ChildProcess host([threads](const ChildProcess::Tell& tell) {
+      std::promise<Pool*> made;
+      const std::shared_future<Pool*> pool = made.get_future().share();
+      std::promise<int> thrown;
+      std::future<int> error_of_callback = thrown.get_future();
+      PoolOptions traced = options(1);
+      traced.threads = threads;
+      traced.trace = "/dev/full";
+      traced.on_log = [pool](const std::string& message) {
+        if (message.find("/dev/full") == std::string::npos) return;
+        pool.get()->terminate();
+        if (pool.get()->join(patience)) throw 5;
+      };
+      Pool used(std::move(traced));
+      used.on_callback_error([&thrown](const std::exception_ptr& error) {
+        try {
+          std::rethrow_exception(error);
+        } catch (int value) {
+          thrown.set_value(value);
+        }
+      });
+      made.set_value(&used);
+      while (!threads && error_of_callback.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+        used.handle_result_event();
+      }
+      tell(std::to_string(error_of_callback.get()));
+    });
+    EXPECT_EQ(host.lines(), (std::vector<std::string>{"5"}));
+    EXPECT_EQ(host.exit_code(), 0);
+  }
 }
 
 TEST_P(PoolTrace, APipeThatNobodyReadsIsRefusedAndNotWaitedFor) {

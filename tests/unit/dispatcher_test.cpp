@@ -314,5 +314,17 @@ TEST_F(Dispatching, AWorkerThatRunsDryRingsWhileMoreWaits) {
   EXPECT_GT(worker(1).rings, before);
 }
 
+TEST_F(Dispatching, AWorkerMayBoastOfItsWorkAsMuchAsItLikes) {
+  add_ready_worker(1);
+  for (int i = 0; i < 3; ++i) {
+    const Job job = submit();
+    EXPECT_TRUE(worker(1).run_one());
+    worker(1).say_it_took(Duration::max());
+    dispatcher.serve();
+    EXPECT_TRUE(done(job));
+  }
+  EXPECT_GT(dispatcher.stats().workers.at(0).busy, Duration::zero());
+}
+
 }  // namespace
 }  // namespace procpool::testing

@@ -262,6 +262,18 @@ TEST_F(TimeLimits, AJobWithoutLimitsMayRunForEver) {
   EXPECT_EQ(kills(), Kills());
 }
 
+TEST_F(TimeLimits, LimitsThatTheClockCannotReachAreAsGoodAsNone) {
+  constexpr Duration longest = Duration::max();
+  add_ready_worker(1);
+  const Job job = submit_with({.soft = longest, .hard = longest});
+  EXPECT_EQ(after(0ms), std::nullopt);  // not begun with
+  begin(1);
+  EXPECT_EQ(after(1000h), std::nullopt);
+  EXPECT_EQ(kills(), Kills());
+  EXPECT_EQ(job->soft_passed, 0);
+  EXPECT_EQ(worker(1).nudges, 0);
+}
+
 TEST_F(TimeLimits, TheWordThatAJobWaitsForDoesNotCount) {
   add_ready_worker(1);
   const Job job = make_job();
@@ -315,6 +327,19 @@ TEST_F(TimeLimits, AStartBeforeTheJobWasThereIsNotBelieved) {
 }
 
 // --- workers whose end nobody tells
+
+TEST_F(TimeLimits, AJobMayWaitForEverForTheEndOfItsWorker) {
+  add_ready_worker(1);
+  const Job job = submit_with(hard_50);
+  job->lost_timeout = Duration::max();
+  begin(1);
+  after(50ms);
+  EXPECT_EQ(kills(), Kills{1});
+  after(1h);
+  EXPECT_FALSE(job->ready());
+  die(1, ExitStatus::from_signal(9));
+  error_of<TimeLimitExceeded>(job);
+}
 
 TEST_F(TimeLimits, AKilledWorkerWhoseEndIsNotToldKeepsItsJobNoLongerThanAgreed) {
   add_ready_worker(1);
