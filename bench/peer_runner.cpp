@@ -182,13 +182,13 @@ void payload(const Arguments& arguments) {
               got == sent[(arguments.n - 1) % 2] ? "true" : "false");
 }
 
-void startup(const Arguments& arguments) {
+void start_and_stop(const Arguments& arguments, const std::optional<procpool::BackendChoice>& backend) {
   std::vector<double> ready;
   std::vector<double> whole;
   for (std::int64_t i = 0; i <= arguments.n; ++i) {
     const auto start = Clock::now();
     {
-      procpool::Pool pool({.processes = arguments.workers});
+      procpool::Pool pool({.processes = arguments.workers, .backend = backend});
       if (pool.apply(next, 41) != 42) throw std::logic_error("a wrong result");
       ready.push_back(ms_since(start));
       pool.close();
@@ -201,12 +201,22 @@ void startup(const Arguments& arguments) {
       "{\"ms\": %.4f, \"ready_ms\": %.4f, \"warm_ms\": %.4f, \"workers_seen\": %zu, \"checksum\": 42}\n",
       whole[0], ready[0], whole[whole.size() / 2], arguments.workers);
 }
-void startup_with_large_heap(const Arguments& arguments) {
-  constexpr std::size_t gibibyte = std::size_t{1} << 30;
-  const std::unique_ptr<char[]> heap(new char[gibibyte]);
+void startup(const Arguments& arguments) {
+  start_and_stop(arguments, std::nullopt);
+}
+void with_large_heap(const Arguments& arguments, const std::optional<procpool::BackendChoice>& backend) {
+  const char* const mib = std::getenv("PEERBENCH_HEAP_MIB");
+  const std::size_t size = (mib == nullptr ? std::size_t{1024} : std::stoul(mib)) << 20U;
+  const std::unique_ptr<char[]> heap(new char[size]);
   volatile char* const touched = heap.get();
-  for (std::size_t at = 0; at < gibibyte; at += payload_block) touched[at] = static_cast<char>(at >> 12U);
-  startup(arguments);
+  for (std::size_t at = 0; at < size; at += payload_block) touched[at] = static_cast<char>(at >> 12U);
+  start_and_stop(arguments, backend);
+}
+void startup_with_large_heap(const Arguments& arguments) {
+  with_large_heap(arguments, std::nullopt);
+}
+void startup_with_large_heap_by_forkserver(const Arguments& arguments) {
+  with_large_heap(arguments, procpool::Backend::forkserver);
 }
 
 void crash_recovery(const Arguments& arguments) {
@@ -320,6 +330,7 @@ int main(int argc, char** argv) {
       {"payload", payload},
       {"startup", startup},
       {"startup_1g", startup_with_large_heap},
+      {"startup_1g_forkserver", startup_with_large_heap_by_forkserver},
       {"crash_recovery", crash_recovery},
       {"crash_recovery_w1", crash_recovery},
       {"hard_timeout", hard_timeout},

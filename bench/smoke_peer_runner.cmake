@@ -11,6 +11,8 @@ set(workloads
     "latency 100 5050"
     "payload 2 522240"
     "startup 2 42"
+    "startup_1g 1 42"
+    "startup_1g_forkserver 1 42"
     "crash_recovery 1 42"
     "hard_timeout 1 42"
     "behind_long 1000 500500"

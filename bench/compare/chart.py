@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Draws what compare.py has measured: bars on logarithmic scales, one panel for each unit, as an SVG that needs nothing
-from outside and follows the reader's light or dark mode."""
+"""Draws what compare.py has measured: bars on logarithmic scales (per cent: on a plain one), one panel for each unit, as an
+SVG that needs nothing from outside and follows the reader's light or dark mode."""
 import math
 from xml.sax.saxutils import escape
 
 KINDS = [("procpool", "procpool"), ("pool", "best process pool"), ("queue", "best queue, unsupervised"), ("limit", "bare limit")]
-PANELS = [("jobs/s", "no-op jobs per second, longer is better"), ("GB/s", "GB per second, longer is better"), ("us", "time, shorter is better")]
+PANELS = [
+    ("jobs/s", "no-op jobs per second, longer is better"),
+    ("GB/s", "GB per second, longer is better"),
+    ("%", "time in which workers had tasks, per cent, longer is better"),
+    ("us", "time, shorter is better"),
+    ("MiB", "memory, shorter is better"),
+]
 
 STYLE = """
   text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328; }
@@ -31,7 +37,7 @@ STYLE = """
 """
 
 WIDTH = 880
-LEFT = 280  # where bars begin
+LEFT = 310  # where bars begin
 RIGHT = 175  # left free for the words behind the longest bar
 BAR = 13
 GAP = 14
@@ -51,12 +57,22 @@ class Scale:
         return [10.0**power for power in range(self.low, self.high + 1)]
 
 
+class PercentScale:
+    """All of it, from 0 to 100."""
+
+    def x(self, value):
+        return LEFT + (WIDTH - LEFT - RIGHT) * value / 100
+
+    def marks(self):
+        return [0, 25, 50, 75, 100]
+
+
 def mark_text(value, unit):
     if unit == "jobs/s":
         return "%g M" % (value / 1e6) if value >= 1e6 else "%g k" % (value / 1e3)
     if unit == "us":
         return "%g s" % (value / 1e6) if value >= 1e6 else "%g ms" % (value / 1e3) if value >= 1e3 else "%g us" % value
-    return "%g" % value
+    return "%g %s" % (value, unit) if unit in ("%", "MiB") else "%g" % value
 
 
 def words(x, y, content, style=None, anchor=None):
@@ -82,7 +98,7 @@ def draw_line(line, y, scale, text):
 
 
 def draw_panel(unit, title, lines, y, text):
-    scale = Scale([value for line in lines for value, _ in line.best.values()])
+    scale = PercentScale() if unit == "%" else Scale([value for line in lines for value, _ in line.best.values()])
     drawn = [words(20, y, title, "panel")]
     top = y + 12
     y = top + 8
@@ -101,7 +117,7 @@ def draw_panel(unit, title, lines, y, text):
 def draw(lines, text, rounds):
     """The picture, as a string. `text(value, unit)` says a figure in words."""
     drawn = [words(20, 32, "procpool beside other pools, queues and the bare mechanisms", "title")]
-    drawn.append(words(20, 52, "2 workers unless said; medians of %d interleaved rounds in one run; logarithmic scales" % rounds, "small"))
+    drawn.append(words(20, 52, "2 workers unless said; medians of %d interleaved rounds in one run; logarithmic scales, but of per cent" % rounds, "small"))
     x = 20
     for kind, title in KINDS:
         drawn.append('<rect class="%s" x="%d" y="66" width="12" height="12" rx="2"/>' % (kind, x))

@@ -6,20 +6,27 @@
 
 Each measurement is a process of its own, alone; a round goes through all rows and all peers before the next begins;
 figures are medians over the rounds. A run during which others used more than a tenth of the CPUs is tried again, and the
-quietest attempt kept. Every run checks what came back. Peers that are not installed are named and
-skipped. Python's pools run under --python (/usr/bin/python3, which has Debian's modules, if it is there).
+quietest attempt kept. Every run checks what came back. Peers that are not installed are named and skipped, and so are
+rows that the system has no means for. Python's pools run under --python (/usr/bin/python3, which has Debian's modules, if
+it is there).
 """
 import argparse
+import contextlib
 import json
+import math
 import os
+import random
 import resource
+import select
 import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import chart
+import memory
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON_POOLS = os.path.join(os.path.dirname(HERE), "peers", "python_pools.py")
@@ -33,11 +40,17 @@ class Peer:
 
 
 class Row:
-    """One line of the table. `pick` makes the figure, in `unit`, of what a run printed."""
+    """One line of the table. `pick` makes the figure, in `unit`, of what a run printed. `one_cpu`: the program, and all that it starts,
+    has to do with one. `why_not` says why this system cannot measure it; None if it can."""
 
-    def __init__(self, key, title, workload, unit, pick, more_is_better, n, slow_n=None, workers=2):
+    def __init__(self, key, title, workload, unit, pick, more_is_better, n, slow_n=None, workers=2, one_cpu=False, why_not=lambda: None):
         self.key, self.title, self.workload, self.unit, self.pick = key, title, workload, unit, pick
         self.more_is_better, self.n, self.slow_n, self.workers = more_is_better, n, slow_n or n, workers
+        self.one_cpu, self.why_not = one_cpu, why_not
+
+    def run_of(self):
+        """Rows that say the same get their figures from the same run."""
+        return self.workload, self.one_cpu
 
     def n_of(self, peer):
         return self.slow_n if peer.slow else self.n
@@ -58,20 +71,48 @@ def ms(field):
     return lambda run: run[field] * 1e3
 
 
+def p50_us(run):
+    return run["p50_us"]
+
+
+def durations():
+    """Of 2,000 tasks, in ns: 1 us to 20 ms, each power of ten as often as the next, always the same."""
+    dice = random.Random(20240607)
+    return [int(1000 * math.exp(dice.uniform(0, math.log(20_000)))) for _ in range(2000)]
+
+
+DURATIONS = durations()
+
+
+def efficiency(run):
+    """How much of their time the workers had tasks, per cent."""
+    return 100 * sum(DURATIONS[: run["n"]]) / 1e9 / (run["workers"] * run["seconds"])
+
+
+def why_not_pinned():
+    return None if hasattr(os, "sched_setaffinity") else "processes cannot be bound to a CPU"
+
+
 ROWS = [
     Row("map", "map of no-ops, chunksize 1", "noop_map", "jobs/s", per_second, True, 2_000_000, 20_000),
     Row("map_auto", "map of no-ops, chunks left to the pool", "noop_map_auto", "jobs/s", per_second, True, 5_000_000, 20_000),
     Row("async", "no-ops submitted one by one", "noop_async", "jobs/s", per_second, True, 1_000_000, 10_000),
     Row("payload", "8 MiB there and back", "payload", "GB/s", gigabytes_per_second, True, 100, 10, workers=1),
-    Row("latency", "round trip, median, 1 worker", "latency", "us", lambda run: run["p50_us"], False, 10_000, 2_000, 1),
+    Row("latency", "round trip, median, 1 worker", "latency", "us", p50_us, False, 10_000, 2_000, 1),
+    Row("latency_1cpu", "round trip, median, 1 worker, all on one CPU", "latency", "us", p50_us, False, 10_000, 2_000, 1, True, why_not_pinned),
     Row("startup", "start 4, one no-op, stop", "startup", "us", ms("warm_ms"), False, 10, 5, 4),
+    Row("startup_1g", "the same in a program with 1 GiB of heap", "startup_1g", "us", ms("warm_ms"), False, 5, workers=4),
+    Row("startup_1g_forkserver", "the same, by forkserver", "startup_1g_forkserver", "us", ms("warm_ms"), False, 5, workers=4),
     Row("told", "told of a lost worker", "crash_recovery", "us", ms("told_ms"), False, 1),
     Row("next", "the next task after it", "crash_recovery", "us", ms("next_ms"), False, 1),
     Row("overshoot", "overshoot of a hard limit", "hard_timeout", "us", ms("overshoot_ms"), False, 1),
+    Row("mixed", "2,000 tasks of 1 us to 20 ms: efficiency", "mixed", "%", efficiency, True, len(DURATIONS)),
     Row("behind", "10,000 no-ops behind a task of 1 s", "behind_long", "us", ms("ms"), False, 10_000, 10_000),
+    Row("idle", "idle pool of 4: memory (PSS)", "idle_memory", "MiB", lambda run: run["pss_mib"], False, 1, workers=4, why_not=memory.why_not),
 ]
 QUIET = 0.1  # of the CPUs, used by others
-SMOKE_N = {"noop_map": 2000, "noop_map_auto": 2000, "noop_async": 1000, "payload": 1, "latency": 50, "startup": 1, "behind_long": 200}
+SMOKE_N = {"noop_map": 2000, "noop_map_auto": 2000, "noop_async": 1000, "latency": 50, "mixed": 50, "behind_long": 200}  # of others: 1
+SMOKE_HEAP_MIB = 64
 
 
 def peers_of(programs, python):
@@ -98,7 +139,7 @@ def checksum(workload, n):
     if workload == "payload":
         blocks = (8 << 20) // 4096
         return sum((block * 7 + (i % 2) * 13) % 256 for i in range(n) for block in range(blocks))
-    if workload in ("startup", "crash_recovery", "hard_timeout"):
+    if workload.startswith("startup") or workload in ("crash_recovery", "hard_timeout"):
         return 42
     return n * (n + 1) // 2
 
@@ -116,28 +157,59 @@ def end_group(process):
     process.communicate()
 
 
-def run(peer, workload, n, workers, timeout=60):
-    """What it printed; None if the peer does not know the workload."""
+def bind_to_one_cpu():
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def start(peer, workload, n, workers, one_cpu):
     command = peer.command + ["--workload", workload, "--n", str(n), "--workers", str(workers)]
+    streams = {"stdin": subprocess.PIPE if workload == "idle_memory" else subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    before_exec = bind_to_one_cpu if one_cpu else None
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        return subprocess.Popen(command, text=True, start_new_session=True, preexec_fn=before_exec, **streams)
     except OSError as error:
         raise Failed(error.strerror)
+
+
+def memory_when_idle(process, workers, timeout):
+    """In MiB, once it has said READY; None if it says something else, which is returned as well. It waits for a line then."""
+    if not select.select([process.stdout], [], [], timeout)[0]:
+        raise Failed("not ready after %d s" % timeout)
+    line = process.stdout.readline()
+    if not line.startswith("READY "):
+        return None, line
+    time.sleep(0.2)  # what it has begun may go on for a moment
+    told = set(json.loads(line[len("READY ") :])["workers"])
+    pids = memory.tree(process.pid)
+    if len(told) != workers or not told <= set(pids):
+        raise Failed("its workers are not what it has started: %s" % line.strip())
     try:
-        output, errors = process.communicate(timeout=timeout)
+        return memory.pss_mib(pids), ""
+    except OSError as error:
+        raise Failed("its memory cannot be measured: %s" % error)
+
+
+def run(peer, workload, n, workers, one_cpu=False, timeout=60):
+    """What it printed; None if the peer does not know the workload, or cannot run it like this."""
+    process = start(peer, workload, n, workers, one_cpu)
+    measured, output = {"workers": workers}, ""
+    try:
+        if workload == "idle_memory":
+            measured["pss_mib"], output = memory_when_idle(process, workers, timeout)
+        more, errors = process.communicate("\n" if workload == "idle_memory" else None, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise Failed("no end after %d s" % timeout)
     finally:
         end_group(process)
-    lines = output.strip().splitlines()
+    lines = (output + more).strip().splitlines()
     if process.returncode != 0 or not lines:
         raise Failed((errors.strip().splitlines() or ["status %d" % process.returncode])[-1])
     figures = json.loads(lines[-1])
     if "unsupported" in figures:
         return None
-    if workload != "version" and figures["checksum"] != checksum(workload, n):
+    if workload not in ("version", "idle_memory") and figures["checksum"] != checksum(workload, n):
         raise Failed("wrong results: %s" % lines[-1])
-    return figures
+    return dict(figures, **measured)
 
 
 def cpu_seconds():
@@ -152,12 +224,12 @@ def cpu_seconds():
     return all_of_them, own.ru_utime + own.ru_stime
 
 
-def run_quietly(peer, workload, n, workers, attempts):
+def run_quietly(peer, row, n, attempts):
     """The attempt during which others used the CPUs least, and their share of them; what came out plays no part."""
     best = None
     for _ in range(attempts):
         before, start = cpu_seconds(), time.monotonic()
-        result = run(peer, workload, n, workers)
+        result = run(peer, row.workload, n, row.workers, row.one_cpu)
         seconds = time.monotonic() - start
         after = cpu_seconds()
         others = 0.0
@@ -183,29 +255,51 @@ def installed(peers):
     return there, versions
 
 
+def measurable(rows):
+    there = []
+    for row in rows:
+        reason = row.why_not()
+        if reason is None:
+            there.append(row)
+        else:
+            print("skipped the row '%s': %s" % (row.title, reason), file=sys.stderr)
+    return there
+
+
+@contextlib.contextmanager
+def environment_of_peers(heap_mib):
+    """The lengths of mixed tasks are in a file meanwhile."""
+    os.environ["PEERBENCH_HEAP_MIB"] = str(heap_mib)
+    with tempfile.NamedTemporaryFile("w", prefix="procpool-bench-", encoding="ascii") as file:
+        file.write("\n".join(map(str, DURATIONS)) + "\n")
+        file.flush()
+        os.environ["PEERBENCH_DURATIONS"] = file.name
+        yield
+
+
 def measure(peers, rows, rounds, attempts, n_of):
     """{row key: {peer key: [a figure for each round]}}, the share of the CPUs that others used, and how many runs of procpool's failed."""
     figures = {row.key: {} for row in rows}
     others_used = []
     failures = 0
     for number in range(rounds):
-        for workload in dict.fromkeys(row.workload for row in rows):
-            of_workload = [row for row in rows if row.workload == workload]
+        for what in dict.fromkeys(row.run_of() for row in rows):
+            of_run = [row for row in rows if row.run_of() == what]
             for peer in peers:
-                first = of_workload[0]
+                first = of_run[0]
                 try:
-                    result, others = run_quietly(peer, workload, n_of(first, peer), first.workers, attempts)
+                    result, others = run_quietly(peer, first, n_of(first, peer), attempts)
                 except Failed as reason:
                     failures += peer.kind == "procpool"  # some pools hang now and then
-                    print("failed: %s, %s: %s" % (peer.title, workload, reason), file=sys.stderr)
+                    print("failed: %s, %s: %s" % (peer.title, first.key, reason), file=sys.stderr)
                     continue
                 if result is None:
                     continue
                 others_used.append(others)
-                for row in of_workload:
+                for row in of_run:
                     figures[row.key].setdefault(peer.key, []).append(row.pick(result))
         print("round %d of %d" % (number + 1, rounds), file=sys.stderr)
-    return figures, statistics.median(others_used), failures
+    return figures, statistics.median(others_used) if others_used else None, failures
 
 
 class Line:
@@ -318,11 +412,12 @@ def main(argv):
         peers, versions = installed(peers)
         n_of = (lambda row, _: SMOKE_N.get(row.workload, 1)) if arguments.smoke else Row.n_of
         attempts = 1 if arguments.smoke else arguments.attempts
-        figures, others, failures = measure(peers, rows, arguments.rounds, attempts, n_of)
+        with environment_of_peers(SMOKE_HEAP_MIB if arguments.smoke else 1024):
+            figures, others, failures = measure(peers, measurable(rows), arguments.rounds, attempts, n_of)
         data = {"rounds": arguments.rounds, "cpus": os.cpu_count(), "others": others, "versions": versions, "figures": figures}
     if arguments.json:
         write(arguments.json, json.dumps(data, indent=1) + "\n")
-    lines = [Line(row, peers, data["figures"][row.key]) for row in rows]
+    lines = [Line(row, peers, data["figures"].get(row.key, {})) for row in rows]
     tables = report(lines, peers, data)
     print(tables, end="")
     if arguments.table:

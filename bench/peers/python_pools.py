@@ -29,6 +29,20 @@ def nap(seconds):
     return 0
 
 
+def spin(task):
+    index, ns = task
+    end = time.perf_counter_ns() + ns
+    while time.perf_counter_ns() < end:
+        pass
+    return index + 1
+
+
+def tell_pid(_):
+    """Not at once, so that other workers get some of these as well."""
+    time.sleep(0.001)
+    return os.getpid()
+
+
 def kill_own_worker():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -203,6 +217,12 @@ def startup(make, n, workers):
     return {"ms": times[0], "warm_ms": sorted(times[1:])[n // 2], "checksum": 42}
 
 
+def startup_1g(make, n, workers):
+    heap = bytearray(int(os.environ.get("PEERBENCH_HEAP_MIB", "1024")) << 20)
+    heap[::BLOCK] = b"x" * (len(heap) // BLOCK)
+    return startup(make, n, workers)
+
+
 def crash_recovery(make, _n, workers):
     if not make.tells_of_losses:
         raise Unsupported("it never tells")
@@ -248,7 +268,26 @@ def behind_long(make, n, workers):
     return figures
 
 
-WORKLOADS = [noop_map, noop_map_auto, noop_async, latency, payload, startup, crash_recovery, hard_timeout, behind_long]
+def mixed(make, n, workers):
+    with open(os.environ["PEERBENCH_DURATIONS"], encoding="ascii") as file:
+        tasks = list(enumerate(int(line) for line in file))[:n]
+    pool = warm(make, workers)
+    start = time.perf_counter()
+    return rate(start, n, sum(pool.map(spin, tasks, None)))
+
+
+def idle_memory(make, _n, workers):
+    """Says READY once every worker has run a task, and waits for a line while somebody measures."""
+    pool = warm(make, workers)
+    pids = set()
+    while len(pids) < workers:
+        pids.update(pool.map(tell_pid, range(16 * workers), 1))
+    print("READY " + json.dumps({"parent": os.getpid(), "workers": sorted(pids)}), flush=True)
+    sys.stdin.readline()
+    return {"done": True}
+
+
+WORKLOADS = [noop_map, noop_map_auto, noop_async, latency, payload, startup, startup_1g, crash_recovery, hard_timeout, mixed, behind_long, idle_memory]
 
 
 def main():
@@ -274,14 +313,16 @@ def main():
 
 
 def end_without_stopping():
-    """An orderly stop takes up to a minute in some, and is measured by startup() alone."""
+    """An orderly stop takes up to a minute in some, and is measured by startup() alone. It waits for
+    those that it kills: only then does their CPU time count as this program's, and not as that of others."""
     for package in ("multiprocessing", "billiard"):
         if package in sys.modules:
             for child in sys.modules[package].active_children():
                 try:
                     os.kill(child.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass  # it has just ended
+                    os.waitpid(child.pid, 0)
+                except (ProcessLookupError, ChildProcessError):
+                    pass  # it has just ended, or a thread of the pool has waited for it
     os._exit(0)
 
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The limit of what shared memory allows: for each worker one ring of records there and one back, each with
 // one writer and one reader, and two rings of bytes for long contents. Nobody sleeps: who finds nothing looks
-// again, so that it needs the CPUs for itself.
+// again, so that it needs the CPUs for itself, and more than one of them.
 #include "peers/rig.hpp"
 
 #include <atomic>
@@ -182,10 +182,25 @@ class RingPeer {
   std::vector<peers::Child> workers_;
 };
 
+/// That this process may use; all there are where processes cannot be bound to some.
+unsigned cpus() {
+#ifdef CPU_COUNT
+  cpu_set_t set;
+  peers::check(::sched_getaffinity(0, sizeof set, &set) == 0, "sched_getaffinity");
+  return static_cast<unsigned>(CPU_COUNT(&set));
+#else
+  return std::thread::hardware_concurrency();
+#endif
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   return peers::run<RingPeer>(argc, argv, "ring", [](const peers::Arguments& arguments) {
+    if (cpus() < 2) {
+      peers::unsupported("nobody sleeps, so it takes more than one CPU");
+      return true;
+    }
     if (arguments.workload != "noop_map_auto") return false;
     peers::stream_no_ops<RingPeer>(arguments);  // it moves what is there at once: batches of up to 512
     return true;
