@@ -50,7 +50,7 @@ trap leg_end_tests EXIT
 status=0
 limit=()
 ! command -v timeout >/dev/null || limit=(timeout --foreground 25m)  # macOS has none
-${limit[@]+"${limit[@]}"} ctest --preset "$preset" --output-junit "$results" "$@" || status=$?
+${limit[@]+"${limit[@]}"} ctest --preset "$preset" --output-junit "$results" --output-log "$build/ctest.log" "$@" || status=$?
 
 # Of what CTest says: a shard (PROCPOOL_TEST_SHARDS) counts as the tests in it, or as one if it died.
 count() { [[ -e $results ]] && sed -n "s/^[[:space:]]*$1=\"\([0-9]*\)\".*/\1/p" "$results" | head -n 1 || echo 0; }
@@ -75,4 +75,6 @@ if ((status != 0)); then
   say "FAILED: $line"
   exit 1
 fi
-say "$line"
+# A preset may allow a second try (the testPresets say why).
+again=$(grep -cE '[*]{3}(Failed|Timeout|Exception|Not Run)' "$build/ctest.log" || true)
+say "$line$( ((again == 0)) || echo " ($again at the second try)")"
