@@ -5,15 +5,14 @@
 
 namespace procpool::detail {
 
-void CallbackQueue::push(std::function<void()> call) {
+void CallbackQueue::push(std::function<void()> callback) {
   std::unique_lock lock(mutex_);
   if (finished_) {
-    const auto on_error = on_error_;
     lock.unlock();
-    CallbackQueue::call(call, on_error);
+    call(callback);
     return;
   }
-  calls_.push_back(std::move(call));
+  calls_.push_back(std::move(callback));
   if (!threaded_) {
     if (calls_.size() == 1 && wake_) wake_();
     return;
@@ -83,11 +82,13 @@ void CallbackQueue::call_pending() {
   changed_.notify_all();
 }
 
-void CallbackQueue::call(const std::function<void()>& call,
-                         const std::function<void(std::exception_ptr)>& on_error) {
+void CallbackQueue::call(const std::function<void()>& callback) {
   try {
-    call();
+    callback();
   } catch (...) {
+    std::unique_lock lock(mutex_);
+    const auto on_error = on_error_;
+    lock.unlock();
     if (on_error) on_error(std::current_exception());
   }
 }
@@ -95,9 +96,8 @@ void CallbackQueue::call(const std::function<void()>& call,
 void CallbackQueue::call_next(std::unique_lock<std::mutex>& lock) {
   std::function<void()> next = std::move(calls_.front());
   calls_.pop_front();
-  const auto on_error = on_error_;
   lock.unlock();
-  call(next, on_error);
+  call(next);
   next = nullptr;
   lock.lock();
 }

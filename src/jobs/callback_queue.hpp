@@ -32,8 +32,8 @@ class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
   void call_pending();
 
   /// Any thread. After finish() the call is made at once, on the calling thread.
-  void push(std::function<void()> call);
-  /// Gets what a callback throws.
+  void push(std::function<void()> callback);
+  /// Gets what a callback throws from now on, also one that runs.
   void set_error_handler(std::function<void(std::exception_ptr)> handler);
   /// Waits until all calls have been made, and ends the thread. To be called when no call is pushed any more
   /// but by those who ask for one after the pool's end. False if `deadline` passed first. On the queue's own
@@ -43,7 +43,7 @@ class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
 
  private:
   void run();
-  void call(const std::function<void()>& call, const std::function<void(std::exception_ptr)>& on_error);
+  void call(const std::function<void()>& callback);
   void call_next(std::unique_lock<std::mutex>& lock);
 
   mutable std::mutex mutex_;
