@@ -141,8 +141,9 @@ class MapResult : public detail::ResultBase {
     if (const auto error = handle_.error()) std::rethrow_exception(error);
     if constexpr (!std::is_void_v<T>) {
       std::vector<T> values;
-      values.reserve(handle_.items());
-      for (std::size_t i = 0; i < handle_.items(); ++i) values.push_back(detail::decode<T>(handle_.value(i)));
+      const std::size_t items = handle_.items();
+      values.reserve(items);
+      for (std::size_t i = 0; i < items; ++i) values.push_back(detail::decode<T>(handle_.value(i)));
       return values;
     }
   }

@@ -178,9 +178,11 @@ std::exception_ptr Job::refused() {
   return std::make_exception_ptr(Terminated("procpool: the accept callback refused the job", SIGTERM));
 }
 
-void Job::unit_ended(std::uint32_t unit, Pid pid) {
+void Job::units_ended(std::uint32_t first, std::uint32_t count, Pid pid) {
   if (pid == 0 || !tells_of_limits() || !context_->on_timeout_cancel) return;
-  call_back([this, about = info(unit, pid)] { context_->on_timeout_cancel(about); });
+  for (std::uint32_t unit = first; unit != first + count; ++unit) {
+    call_back([this, about = info(unit, pid)] { context_->on_timeout_cancel(about); });
+  }
 }
 
 void Job::finish() {
@@ -231,7 +233,7 @@ bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
   pid_ = pid;
   threw_ = answer.kind == ResultKind::exception;
   bytes_ = std::move(answer.bytes);
-  unit_ended(0, pid);
+  units_ended(0, 1, pid);
   finish();
   return true;
 }
@@ -239,7 +241,7 @@ bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
 void Call::fail(std::uint32_t, const std::exception_ptr& error, Pid pid) {
   pid_ = pid;
   error_ = error;
-  unit_ended(0, pid);
+  units_ended(0, 1, pid);
   finish();
 }
 

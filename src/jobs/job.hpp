@@ -94,8 +94,8 @@ class Job : public Submission {
 
   /// What all messages of the job have in common.
   void describe_job(Message& message) const noexcept;
-  /// To be called for each unit that a worker had begun with, when it has settled.
-  void unit_ended(std::uint32_t unit, Pid pid);
+  /// To be called for the units that a worker had begun with, when they have settled.
+  void units_ended(std::uint32_t first, std::uint32_t count, Pid pid);
   /// The worker that runs, or ran, the unit.
   virtual std::vector<Pid> settled_pids() const = 0;
   /// The outcome is there.

@@ -16,7 +16,7 @@ MapJob::MapJob(std::shared_ptr<const JobContext> context, std::uint64_t task, By
       items_(std::move(items)),
       units_left_(units()),
       unit_settled_(units()),
-      slots_(items_.items()) {}
+      results_(items_.items()) {}
 
 std::size_t MapJob::first_item(std::uint32_t unit) const noexcept {
   return std::size_t{unit} * items_.chunksize();
@@ -54,13 +54,13 @@ bool MapJob::accept(std::uint32_t unit, Answer&& answer, Pid pid) {
     case ResultKind::exception:
       // Of a whole chunk, where it could not even be begun.
       for (std::uint32_t i = 0; i < item_count(unit); ++i) {
-        keep(item + i, answer.bytes.view());
+        results_.keep(item + i, answer.bytes.view());
         keep_failure(item + i, pid, nullptr);
       }
       break;
     case ResultKind::value:
       if (items_.chunksize() > 1) return false;
-      keep(item, answer.bytes.view());
+      results_.keep(item, answer.bytes.view());
       break;
     case ResultKind::refused:
       fail(unit, refused(), 0);
@@ -86,7 +86,7 @@ bool MapJob::accept_items(std::size_t first, std::uint32_t count, std::span<cons
     std::memcpy(&length, bytes.data() + sizeof kind, sizeof length);
     bytes = bytes.subspan(answer_header);
     if (kind > ResultKind::exception || length > bytes.size()) return make_no_sense();
-    keep(first + i, bytes.first(length));
+    results_.keep(first + i, bytes.first(length));
     if (kind == ResultKind::exception) keep_failure(first + i, pid, nullptr);
     bytes = bytes.subspan(length);
   }
@@ -100,24 +100,13 @@ void MapJob::fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) 
   units_done(unit, 1, pid);
 }
 
-void MapJob::keep(std::size_t item, std::span<const std::byte> bytes) {
-  Slot& slot = slots_[item];
-  slot.position = results_.size() & (~std::uint64_t{0} >> 2);
-  slot.length = static_cast<std::uint32_t>(bytes.size());
-  slot.failed = 0;
-  results_.append(bytes);
-}
-
 void MapJob::keep_failure(std::size_t item, Pid pid, const std::exception_ptr& error) {
-  slots_[item].failed = 1;
   failures_.push_back({item, pid, error});
 }
 
 void MapJob::units_done(std::uint32_t first, std::uint32_t count, Pid pid) {
-  for (std::uint32_t unit = first; unit != first + count; ++unit) {
-    unit_settled_[unit] = true;
-    unit_ended(unit, pid);
-  }
+  std::fill_n(unit_settled_.begin() + static_cast<std::ptrdiff_t>(first), count, true);
+  units_ended(first, count, pid);
   if (pid != 0 && std::find(pids_.begin(), pids_.end(), pid) == pids_.end()) pids_.push_back(pid);
   units_left_ -= count;
   if (units_left_ != 0) return;
@@ -128,25 +117,16 @@ void MapJob::units_done(std::uint32_t first, std::uint32_t count, Pid pid) {
 
 std::exception_ptr MapJob::error_of(const Failure& failure) const {
   if (failure.error) return failure.error;
-  const Slot& slot = slots_[failure.item];
-  return decode_exception(bytes_of(slot),
+  return decode_exception(results_[failure.item],
                           RemoteInfo{failure.pid, first_id() + failure.item / items_.chunksize()});
 }
 
 std::span<const std::byte> MapJob::value(std::size_t item) const {
-  const Slot& slot = slots_[item];
-  if (slot.failed != 0) {
-    const auto failure = std::lower_bound(
-        failures_.begin(), failures_.end(), item,
-        [](const Failure& candidate, std::size_t wanted) { return candidate.item < wanted; });
-    std::rethrow_exception(error_of(*failure));
-  }
-  return bytes_of(slot);
-}
-
-std::span<const std::byte> MapJob::bytes_of(const Slot& slot) const noexcept {
-  return results_.view().subspan(static_cast<std::size_t>(slot.position),
-                                 static_cast<std::size_t>(slot.length));
+  const auto failure =
+      std::lower_bound(failures_.begin(), failures_.end(), item,
+                       [](const Failure& candidate, std::size_t wanted) { return candidate.item < wanted; });
+  if (failure != failures_.end() && failure->item == item) std::rethrow_exception(error_of(*failure));
+  return results_[item];
 }
 
 std::exception_ptr MapJob::error() const {

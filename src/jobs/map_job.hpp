@@ -4,6 +4,7 @@
 #pragma once
 
 #include "jobs/job.hpp"
+#include "jobs/map_results.hpp"
 
 #include <procpool/detail/map_items.hpp>
 
@@ -34,36 +35,26 @@ class MapJob final : public Job {
   std::vector<Pid> settled_pids() const override { return pids_; }
 
  private:
-  /// Where the bytes of an item's result are.
-  struct Slot {
-    std::uint64_t position : 62;
-    std::uint64_t failed : 1;  ///< see failures_
-    std::uint64_t unused : 1;
-    std::uint32_t length;
-  };
   struct Failure {
     std::size_t item;
     Pid pid;
-    std::exception_ptr error;  ///< nullptr: the slot's bytes are an encoded exception
+    std::exception_ptr error;  ///< nullptr: the item's bytes are an encoded exception
   };
 
   [[nodiscard]] std::size_t first_item(std::uint32_t unit) const noexcept;
   [[nodiscard]] std::uint32_t item_count(std::uint32_t unit) const noexcept;
   [[nodiscard]] bool accept_items(std::size_t first, std::uint32_t count, std::span<const std::byte> bytes,
                                   Pid pid);
-  void keep(std::size_t item, std::span<const std::byte> bytes);
   void keep_failure(std::size_t item, Pid pid, const std::exception_ptr& error);
   void units_done(std::uint32_t first, std::uint32_t count, Pid pid);
   [[nodiscard]] std::exception_ptr error_of(const Failure& failure) const;
-  [[nodiscard]] std::span<const std::byte> bytes_of(const Slot& slot) const noexcept;
 
   std::uint64_t task_;
   ByteBuffer prefix_;
   MapItems items_;
   std::uint32_t units_left_;
   std::vector<bool> unit_settled_;
-  std::vector<Slot> slots_;
-  ByteBuffer results_;
+  MapResults results_;
   std::vector<Failure> failures_;
   std::vector<Pid> pids_;
 };

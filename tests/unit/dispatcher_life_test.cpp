@@ -3,11 +3,7 @@
 #include "dispatcher/depth.hpp"
 #include "unit/dispatcher_host.hpp"
 
-#include <procpool/detail/map_items.hpp>
-
 #include <chrono>
-#include <stdexcept>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -201,54 +197,6 @@ TEST(DepthTest, NonsenseDoesNoHarm) {
   EXPECT_GE(depth.jobs(), 2U);
   EXPECT_LE(depth.jobs(), 1U << 16);
   EXPECT_LE(depth.jobs_per_pack(), most_in_pack);
-}
-
-bool add_bytes(MapItems& items, std::size_t count) {
-  return items.add([count](ByteBuffer& out) {
-    out.extend(count);
-    return true;
-  });
-}
-
-TEST(MapItemsTest, ItemsStandBehindTheirLengthInUnitsOfTheChunksize) {
-  MapItems items(3, 1000);
-  for (std::size_t i = 0; i < 7; ++i) EXPECT_TRUE(add_bytes(items, i));
-  EXPECT_EQ(items.items(), 7U);
-  EXPECT_EQ(items.units(), 3U);
-  EXPECT_EQ(items.units(0, 1).size(), 3 * 4 + 0 + 1 + 2U);
-  EXPECT_EQ(items.units(1, 1).size(), 3 * 4 + 3 + 4 + 5U);
-  EXPECT_EQ(items.units(2, 1).size(), 4 + 6U);
-  EXPECT_EQ(static_cast<int>(items.units(2, 1)[0]), 6);
-}
-
-TEST(MapItemsTest, WhatEncodesNothingOrThrowsIsNoItem) {
-  MapItems items(2, 1000);
-  EXPECT_TRUE(add_bytes(items, 5));
-  EXPECT_FALSE(items.add([](ByteBuffer& out) {
-    out.extend(3);
-    return false;
-  }));
-  EXPECT_THROW(items.add([](ByteBuffer& out) -> bool {
-    out.extend(3);
-    throw std::range_error("no");
-  }),
-               std::range_error);
-  EXPECT_EQ(items.items(), 1U);
-  EXPECT_TRUE(add_bytes(items, 6));
-  EXPECT_TRUE(add_bytes(items, 7));
-  EXPECT_EQ(items.units(), 2U);
-  EXPECT_EQ(items.units(0, 1).size(), 2 * 4 + 5 + 6U);
-  EXPECT_EQ(items.units(1, 1).size(), 4 + 7U);
-}
-
-TEST(MapItemsTest, AUnitIsNoLongerThanAMessage) {
-  MapItems items(2, 100);
-  EXPECT_TRUE(add_bytes(items, 50));
-  EXPECT_THROW(add_bytes(items, 50), SerializationError);  // 8 bytes of lengths, too
-  EXPECT_TRUE(add_bytes(items, 42));
-  EXPECT_TRUE(add_bytes(items, 96));
-  EXPECT_THROW(add_bytes(items, 1), SerializationError);
-  EXPECT_EQ(items.items(), 3U);
 }
 
 }  // namespace

@@ -14,6 +14,35 @@
 
 namespace procpool::detail {
 
+/// Positions of which the first is 0 and each is above the last. They take no memory as long as they are
+/// evenly spaced, as items of a fixed size are.
+class Positions {
+ public:
+  void push_back(std::size_t position) {
+    if (uneven_.empty()) {
+      if (count_ == 1) step_ = position;
+      if (position == count_ * step_) {
+        ++count_;
+        return;
+      }
+      uneven_.reserve(2 * (count_ + 1));
+      for (std::size_t i = 0; i < count_; ++i) uneven_.push_back(i * step_);
+    }
+    uneven_.push_back(position);
+    ++count_;
+  }
+  [[nodiscard]] std::size_t operator[](std::size_t index) const noexcept {
+    return uneven_.empty() ? index * step_ : uneven_[index];
+  }
+  [[nodiscard]] std::size_t back() const noexcept { return (*this)[count_ - 1]; }
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+
+ private:
+  std::size_t count_ = 0;
+  std::size_t step_ = 0;
+  std::vector<std::size_t> uneven_;
+};
+
 /// Items one after the other, each behind its length (32 bits), in units of `chunksize` of them. A unit
 /// travels as one message.
 class MapItems {
@@ -70,7 +99,7 @@ class MapItems {
   std::uint32_t chunksize_;
   std::size_t max_message_;
   std::size_t count_ = 0;
-  std::vector<std::size_t> units_;  ///< where each begins
+  Positions units_;  ///< where each begins
   ByteBuffer bytes_;
 };
 

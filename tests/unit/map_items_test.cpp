@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// What a map keeps of its items: their arguments and their results.
+#include "jobs/map_results.hpp"
+
+#include <procpool/detail/map_items.hpp>
+#include <procpool/errors.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace procpool::testing {
+namespace {
+
+using namespace detail;
+
+bool add_bytes(MapItems& items, std::size_t count) {
+  return items.add([count](ByteBuffer& out) {
+    out.extend(count);
+    return true;
+  });
+}
+
+TEST(MapItemsTest, ItemsStandBehindTheirLengthInUnitsOfTheChunksize) {
+  MapItems items(3, 1000);
+  for (std::size_t i = 0; i < 7; ++i) EXPECT_TRUE(add_bytes(items, i));
+  EXPECT_EQ(items.items(), 7U);
+  EXPECT_EQ(items.units(), 3U);
+  EXPECT_EQ(items.units(0, 1).size(), 3 * 4 + 0 + 1 + 2U);
+  EXPECT_EQ(items.units(1, 1).size(), 3 * 4 + 3 + 4 + 5U);
+  EXPECT_EQ(items.units(2, 1).size(), 4 + 6U);
+  EXPECT_EQ(static_cast<int>(items.units(2, 1)[0]), 6);
+}
+
+TEST(MapItemsTest, WhatEncodesNothingOrThrowsIsNoItem) {
+  MapItems items(2, 1000);
+  EXPECT_TRUE(add_bytes(items, 5));
+  EXPECT_FALSE(items.add([](ByteBuffer& out) {
+    out.extend(3);
+    return false;
+  }));
+  EXPECT_THROW(items.add([](ByteBuffer& out) -> bool {
+    out.extend(3);
+    throw std::range_error("no");
+  }),
+               std::range_error);
+  EXPECT_EQ(items.items(), 1U);
+  EXPECT_TRUE(add_bytes(items, 6));
+  EXPECT_TRUE(add_bytes(items, 7));
+  EXPECT_EQ(items.units(), 2U);
+  EXPECT_EQ(items.units(0, 1).size(), 2 * 4 + 5 + 6U);
+  EXPECT_EQ(items.units(1, 1).size(), 4 + 7U);
+}
+
+TEST(MapItemsTest, AUnitIsNoLongerThanAMessage) {
+  MapItems items(2, 100);
+  EXPECT_TRUE(add_bytes(items, 50));
+  EXPECT_THROW(add_bytes(items, 50), SerializationError);  // 8 bytes of lengths, too
+  EXPECT_TRUE(add_bytes(items, 42));
+  EXPECT_TRUE(add_bytes(items, 96));
+  EXPECT_THROW(add_bytes(items, 1), SerializationError);
+  EXPECT_EQ(items.items(), 3U);
+}
+
+TEST(MapItemsTest, EvenUnitsAndWhatFollowsThemAreFound) {
+  for (const std::size_t even : {0U, 1U, 2U, 50U}) {
+    MapItems items(1, 1000);
+    std::vector<std::size_t> sizes(even, 8);
+    sizes.insert(sizes.end(), {0, 9, 8, 8});
+    for (const std::size_t size : sizes) EXPECT_TRUE(add_bytes(items, size));
+    ASSERT_EQ(items.units(), sizes.size());
+    for (std::uint32_t i = 0; i < items.units(); ++i) {
+      const auto bytes = items.units(i, 1);
+      EXPECT_EQ(bytes.size(), 4 + sizes[i]) << even << " even ones, unit " << i;
+      EXPECT_EQ(static_cast<std::size_t>(bytes[0]), sizes[i]) << even << " even ones, unit " << i;
+    }
+    EXPECT_EQ(items.units(0, items.units()).size(), 4 * sizes.size() + 8 * even + 25);
+  }
+}
+
+TEST(MapItemsTest, EvenUnitsOfSeveralItemsAreFoundAlsoIfTheLastIsShort) {
+  MapItems items(2, 1000);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(add_bytes(items, 8));
+  ASSERT_EQ(items.units(), 3U);
+  EXPECT_EQ(items.units(1, 1).size(), 24U);
+  EXPECT_EQ(items.units(2, 1).size(), 12U);
+}
+
+TEST(MapResultsTest, WhatIsKeptInAnyOrderIsFound) {
+  const auto text_of = [](std::size_t item) {
+    return std::string(item * 7 % 30, static_cast<char>('a' + item));
+  };
+  constexpr std::size_t count = 20;
+  MapResults results(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t item = i * 13 % count;
+    const std::string text = text_of(item);
+    results.keep(item, std::as_bytes(std::span(text)));
+  }
+  for (std::size_t item = 0; item < count; ++item) {
+    const auto bytes = results[item];
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), text_of(item));
+  }
+}
+
+}  // namespace
+}  // namespace procpool::testing
