@@ -75,6 +75,6 @@ if ((status != 0)); then
   say "FAILED: $line"
   exit 1
 fi
-# A preset may allow a second try (the testPresets say why).
+# A preset may allow more tries than one (the testPresets say why).
 again=$(grep -cE '[*]{3}(Failed|Timeout|Exception|Not Run)' "$build/ctest.log" || true)
-say "$line$( ((again == 0)) || echo " ($again at the second try)")"
+say "$line$( ((again == 0)) || echo ", $again tried again")"
