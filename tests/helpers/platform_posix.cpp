@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "helpers/platform.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 
@@ -30,7 +32,8 @@ bool end_process(Pid pid, int signum) {
 }
 
 std::chrono::microseconds time_between_kills(std::chrono::microseconds wanted) {
-  return wanted;
+  const bool emulated = !no_status_of_crashes().empty();
+  return emulated ? std::max<std::chrono::microseconds>(wanted, std::chrono::milliseconds(150)) : wanted;
 }
 
 ExitStatus status_of_kill(int signum) {
