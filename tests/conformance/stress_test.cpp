@@ -139,7 +139,7 @@ TEST_P(Stress, JobsOfEightThreadsSurviveRandomKillsAndNoneRunsTwice) {
 
 TEST_P(Stress, MapsOfFastItemsSurviveRandomKillsAndNoItemRunsTwice) {
   constexpr std::uint32_t each = slow ? 10'000 : 50'000;
-  constexpr std::uint32_t maps = 30;
+  const std::uint32_t maps = in_an_emulator() ? 8 : 30;
   const RunCounts counts(maps * each);
   PoolOptions with = options(3);
   with.initializer = task(RunCounts::open, counts.path());
@@ -174,7 +174,7 @@ TEST_P(Stress, MapsOfFastItemsSurviveRandomKillsAndNoItemRunsTwice) {
 }
 
 TEST_P(Stress, LargeMessagesSurviveRandomKills) {
-  constexpr std::uint32_t jobs = slow ? 40 : 150;
+  const std::uint32_t jobs = slow || in_an_emulator() ? 40 : 150;
   const RunCounts counts(jobs);
   PoolOptions with = options(3);
   with.initializer = task(RunCounts::open, counts.path());

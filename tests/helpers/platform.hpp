@@ -30,6 +30,10 @@ inline constexpr int sigkill = 9;
 /// Why crashes are not told with their status; empty if they are. Where an emulator runs the tests, the leg
 /// says so, in the variable PROCPOOL_TEST_NO_STATUS_OF_CRASHES.
 [[nodiscard]] std::string no_status_of_crashes();
+/// All takes some ten times as long as it should.
+[[nodiscard]] inline bool in_an_emulator() {
+  return !no_status_of_crashes().empty();
+}
 
 /// Ends a process as somebody outside of procpool would: by a signal, or where there are none as the system's
 /// task manager does. False if there is no such process.

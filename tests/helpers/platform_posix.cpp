@@ -32,8 +32,8 @@ bool end_process(Pid pid, int signum) {
 }
 
 std::chrono::microseconds time_between_kills(std::chrono::microseconds wanted) {
-  const bool emulated = !no_status_of_crashes().empty();
-  return emulated ? std::max<std::chrono::microseconds>(wanted, std::chrono::milliseconds(150)) : wanted;
+  return in_an_emulator() ? std::max<std::chrono::microseconds>(wanted, std::chrono::milliseconds(150))
+                          : wanted;
 }
 
 ExitStatus status_of_kill(int signum) {
