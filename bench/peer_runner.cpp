@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // procpool as one peer of a suite that gives the same work to many pools: runs one workload and prints its
 // figures as one line of JSON. bench/README.md tells what each workload is.
+#include "peers/measuring.hpp"
+
 #include <procpool/procpool.hpp>
 
 #include <algorithm>
@@ -9,10 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <ctime>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -30,7 +29,7 @@
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
+using namespace peers;
 using Bytes = std::vector<std::uint8_t>;
 
 // --- the tasks
@@ -70,40 +69,12 @@ int sleep_for_long() {
   return 0;
 }
 
-// --- what is asked for
-
-struct Arguments {
-  std::string workload;
-  std::int64_t n = 1000;
-  std::size_t workers = 2;
-};
-
-Arguments parse(int argc, char** argv) {
-  Arguments arguments;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    if (name == "--workload") arguments.workload = argv[i + 1];
-    if (name == "--n") arguments.n = std::stoll(argv[i + 1]);
-    if (name == "--workers") arguments.workers = std::stoul(argv[i + 1]);
-  }
-  return arguments;
-}
-
-double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
 /// A pool in which every worker has run a task.
 std::unique_ptr<procpool::Pool> warm_pool(std::size_t workers) {
   auto pool = std::make_unique<procpool::Pool>(procpool::PoolOptions{.processes = workers});
   const std::int64_t per_worker = 64;
   pool->map(next, std::views::iota(std::int64_t{0}, static_cast<std::int64_t>(workers) * per_worker), 1);
   return pool;
-}
-
-void print_rate(Clock::time_point start, std::int64_t n, std::int64_t checksum) {
-  std::printf("{\"seconds\": %.6f, \"n\": %lld, \"checksum\": %lld}\n", ms_since(start) / 1e3,
-              static_cast<long long>(n), static_cast<long long>(checksum));
 }
 
 // --- the workloads
@@ -153,20 +124,8 @@ void latency(const Arguments& arguments) {
               us[us.size() / 2], us[us.size() * 99 / 100], mean, us.size(), static_cast<long long>(sum));
 }
 
-constexpr std::size_t payload_size = std::size_t{8} << 20;
-constexpr std::size_t payload_block = 4096;
-
-Bytes payload_of(std::size_t variant) {
-  Bytes bytes(payload_size);
-  for (std::size_t block = 0; block < payload_size / payload_block; ++block) {
-    std::memset(bytes.data() + block * payload_block, static_cast<int>((block * 7 + variant * 13) % 256),
-                payload_block);
-  }
-  return bytes;
-}
-
 void payload(const Arguments& arguments) {
-  const Bytes sent[2] = {payload_of(0), payload_of(1)};
+  const Bytes sent[2] = {payload_of<std::uint8_t>(0), payload_of<std::uint8_t>(1)};
   const auto pool = warm_pool(1);
   for (std::size_t i = 0; i < 4; ++i) pool->apply(echo, sent[i % 2]);
   std::uint64_t sum = 0;
@@ -204,19 +163,13 @@ void start_and_stop(const Arguments& arguments, const std::optional<procpool::Ba
 void startup(const Arguments& arguments) {
   start_and_stop(arguments, std::nullopt);
 }
-void with_large_heap(const Arguments& arguments, const std::optional<procpool::BackendChoice>& backend) {
-  const char* const mib = std::getenv("PEERBENCH_HEAP_MIB");
-  const std::size_t size = (mib == nullptr ? std::size_t{1024} : std::stoul(mib)) << 20U;
-  const std::unique_ptr<char[]> heap(new char[size]);
-  volatile char* const touched = heap.get();
-  for (std::size_t at = 0; at < size; at += payload_block) touched[at] = static_cast<char>(at >> 12U);
-  start_and_stop(arguments, backend);
-}
 void startup_with_large_heap(const Arguments& arguments) {
-  with_large_heap(arguments, std::nullopt);
+  const auto heap = large_heap();
+  start_and_stop(arguments, std::nullopt);
 }
 void startup_with_large_heap_by_forkserver(const Arguments& arguments) {
-  with_large_heap(arguments, procpool::Backend::forkserver);
+  const auto heap = large_heap();
+  start_and_stop(arguments, procpool::Backend::forkserver);
 }
 
 void crash_recovery(const Arguments& arguments) {
@@ -275,14 +228,10 @@ void behind_long(const Arguments& arguments) {
 }
 
 void mixed_tasks(const Arguments& arguments, std::int64_t (&task)(std::pair<std::int64_t, std::int64_t>)) {
-  const char* path = std::getenv("PEERBENCH_DURATIONS");
-  if (path == nullptr) throw std::invalid_argument("PEERBENCH_DURATIONS names no file of durations");
-  std::ifstream file(path);
   std::vector<std::pair<std::int64_t, std::int64_t>> items;
-  for (std::int64_t ns = 0; static_cast<std::int64_t>(items.size()) < arguments.n && file >> ns;) {
+  for (const std::int64_t ns : durations_ns(arguments.n)) {
     items.emplace_back(static_cast<std::int64_t>(items.size()), ns);
   }
-  if (static_cast<std::int64_t>(items.size()) < arguments.n) throw std::invalid_argument("too few durations");
   const auto pool = warm_pool(arguments.workers);
   const auto start = Clock::now();
   const auto results = pool->map(task, items);

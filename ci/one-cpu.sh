@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs a program, and all that it starts, on one CPU: the first that no other program has in this way.
+# Runs a program, and all that it starts, on one CPU: the first that no other program has in this way,
+# or one that another has, too.
 #
 # For qemu-user: that of 7.2 lets a load overtake the sequentially consistent store before it, as x86 does by itself and
 # neither ARM nor C++ allows. Of two processes that each write a word and then read the other's, both may then read the old
@@ -13,5 +14,6 @@ for ((cpu = 0; cpu < $(nproc --all); ++cpu)); do
   exec {lock}>"$locks/$cpu"  # held until the program ends
   ! flock -n "$lock" || exec taskset -c "$cpu" "$@"
   exec {lock}>&-
+  last=$cpu
 done
-exec "$@"
+exec taskset -c "$last" "$@"

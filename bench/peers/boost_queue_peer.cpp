@@ -3,6 +3,13 @@
 // A worker that dies with the queue's lock stops everybody.
 #include "peers/rig.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
 #include <boost/interprocess/ipc/message_queue.hpp>
 #include <boost/version.hpp>
 

@@ -3,6 +3,8 @@
 /// What travels between a peer that is written in C++ and its workers.
 #pragma once
 
+#include "peers/measuring.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <thread>
@@ -10,8 +12,6 @@
 #include <unistd.h>
 
 namespace peers {
-
-using Clock = std::chrono::steady_clock;
 
 enum class What : std::uint32_t { add_one, nap, spin, tell_pid, end };
 

@@ -12,25 +12,13 @@
 #pragma once
 
 #include "peers/child.hpp"
+#include "peers/measuring.hpp"
 #include "peers/record.hpp"
 #include "peers/workloads.hpp"
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <exception>
-#include <memory>
-#include <span>
 #include <string>
-#include <thread>
-#include <utility>
-#include <vector>
-
-#include <sys/types.h>
-#include <unistd.h>
 
 namespace peers {
 

@@ -4,8 +4,16 @@
 // again, so that it needs the CPUs for itself, and more than one of them.
 #include "peers/rig.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <new>
+#include <span>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include <sched.h>
 #include <sys/mman.h>

@@ -3,6 +3,16 @@
 // socketpair, for each worker. No queue, no handles, no types; a child that dies is seen as an end of file.
 #include "peers/rig.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <span>
+#include <thread>
+#include <utility>
+#include <vector>
+
 #include <poll.h>
 #include <sys/socket.h>
 

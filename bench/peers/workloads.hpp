@@ -4,20 +4,15 @@
 /// line of JSON, its figures; bench/README.md tells what they are.
 #pragma once
 
+#include "peers/measuring.hpp"
 #include "peers/record.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <iostream>
-#include <memory>
 #include <set>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -26,30 +21,7 @@
 
 namespace peers {
 
-struct Arguments {
-  std::string workload;
-  std::int64_t n = 1000;
-  std::size_t workers = 2;
-};
-
-inline Arguments parse(int argc, char** argv) {
-  Arguments arguments;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    if (name == "--workload") arguments.workload = argv[i + 1];
-    if (name == "--n") arguments.n = std::stoll(argv[i + 1]);
-    if (name == "--workers") arguments.workers = std::stoul(argv[i + 1]);
-  }
-  return arguments;
-}
-
-inline double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
 constexpr std::size_t deep_window = 1024;
-constexpr std::size_t payload_size = std::size_t{8} << 20;
-constexpr std::size_t payload_block = 4096;
 
 template <class Peer>
 void stream_no_ops(const Arguments& arguments) {
@@ -62,8 +34,7 @@ void stream_no_ops(const Arguments& arguments) {
         return Record{What::add_one, 0, i};
       },
       [&](const Record& record) { sum += record.value; });
-  std::printf("{\"seconds\": %.6f, \"n\": %lld, \"checksum\": %lld}\n", ms_since(start) / 1e3,
-              static_cast<long long>(arguments.n), static_cast<long long>(sum));
+  print_rate(start, arguments.n, sum);
 }
 
 template <class Peer>
@@ -83,18 +54,9 @@ void latency(const Arguments& arguments) {
               static_cast<long long>(sum));
 }
 
-inline std::vector<std::byte> payload_of(std::size_t variant) {
-  std::vector<std::byte> bytes(payload_size);
-  for (std::size_t block = 0; block < payload_size / payload_block; ++block) {
-    std::memset(bytes.data() + block * payload_block, static_cast<int>((block * 7 + variant * 13) % 256),
-                payload_block);
-  }
-  return bytes;
-}
-
 template <class Peer>
 void payload(const Arguments& arguments) {
-  const std::vector<std::byte> sent[2] = {payload_of(0), payload_of(1)};
+  const std::vector<std::byte> sent[2] = {payload_of<std::byte>(0), payload_of<std::byte>(1)};
   std::vector<std::byte> got(payload_size);
   Peer peer(1, 1);
   for (std::size_t i = 0; i < 4; ++i) peer.echo(sent[i % 2], got);
@@ -128,23 +90,8 @@ void startup(const Arguments& arguments) {
 
 template <class Peer>
 void startup_with_large_heap(const Arguments& arguments) {
-  const char* const mib = std::getenv("PEERBENCH_HEAP_MIB");
-  const std::size_t size = (mib == nullptr ? std::size_t{1024} : std::stoul(mib)) << 20U;
-  const std::unique_ptr<char[]> heap(new char[size]);
-  volatile char* const touched = heap.get();
-  for (std::size_t at = 0; at < size; at += payload_block) touched[at] = static_cast<char>(at >> 12U);
+  const auto heap = large_heap();
   startup<Peer>(arguments);
-}
-
-inline std::vector<std::int64_t> durations_ns(std::int64_t n) {
-  const char* path = std::getenv("PEERBENCH_DURATIONS");
-  if (path == nullptr) throw std::invalid_argument("PEERBENCH_DURATIONS names no file of durations");
-  std::ifstream file(path);
-  std::vector<std::int64_t> durations;
-  for (std::int64_t ns = 0; static_cast<std::int64_t>(durations.size()) < n && file >> ns;)
-    durations.push_back(ns);
-  if (static_cast<std::int64_t>(durations.size()) < n) throw std::invalid_argument("too few durations");
-  return durations;
 }
 
 /// A worker has the next task at hand while it is busy with one.
@@ -160,8 +107,7 @@ void mixed(const Arguments& arguments) {
         return Record{What::spin, static_cast<std::uint32_t>(i), durations[static_cast<std::size_t>(i)]};
       },
       [&](const Record& record) { sum += record.value; });
-  std::printf("{\"seconds\": %.6f, \"n\": %lld, \"checksum\": %lld}\n", ms_since(start) / 1e3,
-              static_cast<long long>(arguments.n), static_cast<long long>(sum));
+  print_rate(start, arguments.n, sum);
 }
 
 /// Says READY once every worker has run a task, and waits for a line while somebody measures.

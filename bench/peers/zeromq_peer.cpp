@@ -3,8 +3,15 @@
 // tasks in turn, whatever the workers do, and what a dead worker had is gone.
 #include "peers/rig.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
+#include <memory>
 #include <set>
+#include <span>
+#include <string>
+#include <vector>
 
 #include <zmq.h>
 

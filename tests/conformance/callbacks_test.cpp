@@ -278,6 +278,22 @@ TEST_P(Callbacks, OneThatThrowsIsReportedAndChangesNoResult) {
   EXPECT_EQ(reported.count(), 1);
 }
 
+TEST_P(Callbacks, WhatOneThrowsGoesToTheHandlerThatWasSetWhileItRan) {
+  Box<bool> begun;
+  Box<bool> go_on;
+  Box<std::exception_ptr> reported;
+  Pool pool = make_pool();
+  pool.apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int&) {
+                     begun.put(true);
+                     static_cast<void>(go_on.wait());
+                     throw std::domain_error("callback");
+                   }});
+  EXPECT_TRUE(begun.wait());
+  pool.on_callback_error([&](std::exception_ptr e) { reported.put(e); });
+  go_on.put(true);
+  EXPECT_TRUE(holds<std::domain_error>(reported.wait()));
+}
+
 TEST_P(Callbacks, EveryKindThatThrowsIsReported) {
   std::atomic<int> reported{0};
   Pool pool = make_pool();

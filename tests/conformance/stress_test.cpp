@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <ranges>
@@ -42,6 +43,13 @@ int count_at_once(std::uint32_t job) {
 std::vector<std::uint8_t> count_and_echo(std::uint32_t job, std::vector<std::uint8_t> bytes) {
   RunCounts::add(job);
   return bytes;
+}
+
+/// How long to wait between kills: long enough for workers to start where that takes long, and where a kill
+/// looks like an exit, so that many in a row while they start are taken for a crash loop.
+std::chrono::microseconds time_between_kills(std::chrono::microseconds wanted) {
+  const bool patient = in_an_emulator() || reason_of_kill() == WorkerLostError::Reason::exited;
+  return patient ? std::max<std::chrono::microseconds>(wanted, std::chrono::milliseconds(150)) : wanted;
 }
 
 /// Those that have answered a job.

@@ -7,7 +7,6 @@
 #include <procpool/exit_status.hpp>
 #include <procpool/types.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -38,9 +37,6 @@ inline constexpr int sigkill = 9;
 /// Ends a process as somebody outside of procpool would: by a signal, or where there are none as the system's
 /// task manager does. False if there is no such process.
 bool end_process(Pid pid, int signum);
-/// How long to wait between kills of a pool's workers: long enough for them to start where that takes long,
-/// in an emulator, and where a kill looks like an exit, so that many in a row are taken for a crash loop.
-[[nodiscard]] std::chrono::microseconds time_between_kills(std::chrono::microseconds wanted);
 /// What a worker's end by end_process() looks like, and its reason.
 [[nodiscard]] ExitStatus status_of_kill(int signum);
 [[nodiscard]] WorkerLostError::Reason reason_of_kill();

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "helpers/platform.hpp"
 
-#include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
 
@@ -29,11 +27,6 @@ std::string no_signals() {
 
 bool end_process(Pid pid, int signum) {
   return ::kill(pid, signum) == 0;
-}
-
-std::chrono::microseconds time_between_kills(std::chrono::microseconds wanted) {
-  return in_an_emulator() ? std::max<std::chrono::microseconds>(wanted, std::chrono::milliseconds(150))
-                          : wanted;
 }
 
 ExitStatus status_of_kill(int signum) {

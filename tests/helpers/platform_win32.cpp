@@ -2,7 +2,6 @@
 #include "helpers/platform.hpp"
 #include "helpers/win32_process.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 namespace procpool::testing {
@@ -26,10 +25,6 @@ std::string no_signals() {
 bool end_process(Pid pid, int /*signum*/) {
   const Handle process(::OpenProcess(PROCESS_TERMINATE | SYNCHRONIZE, FALSE, static_cast<DWORD>(pid)));
   return process && ::TerminateProcess(process.get(), 1) != 0;
-}
-
-std::chrono::microseconds time_between_kills(std::chrono::microseconds wanted) {
-  return std::max<std::chrono::microseconds>(wanted, std::chrono::milliseconds(150));
 }
 
 // Nobody can tell a kill from an exit with the same code.
