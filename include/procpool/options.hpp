@@ -112,7 +112,10 @@ struct PoolOptions {
   /// How many workers. Default: cpu_count().
   std::optional<std::size_t> processes{};
   /// Run in each worker before its first task: a function without parameters, or procpool::task(f,
-  /// arguments...). If it throws in one worker after the other, the pool fails with its exception.
+  /// arguments...). If it throws in one worker after the other, the pool fails with its exception. It may
+  /// take its time; but a worker that has not even got as far two minutes after its birth, because it hangs
+  /// in what runs before init(), is replaced, and if that happens to one after the other the pool fails with
+  /// SpawnError.
   Initializer initializer{};
   /// A worker ends after so many jobs (chunks count as one), and another takes its place. Not 0. Default: no
   /// limit.

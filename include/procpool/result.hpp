@@ -110,8 +110,9 @@ class ApplyResult : public detail::ResultBase {
   explicit ApplyResult(detail::JobHandle handle) noexcept : ResultBase(std::move(handle)) {}
 
   /// Waits for the outcome: returns what the task returned or throws what it threw, or the error that kept it
-  /// from either. Each call decodes a value of its own, so move-only types can be had more than once. With a
-  /// timeout: TimeoutError if it passes first; the job goes on.
+  /// from either, which is std::bad_alloc if the host had no memory for the result. Each call decodes a value
+  /// of its own, so move-only types can be had more than once. With a timeout: TimeoutError if it passes
+  /// first; the job goes on.
   T get(std::optional<Duration> timeout = std::nullopt) const {
     handle_.await(timeout);
     const auto bytes = handle_.value(0);

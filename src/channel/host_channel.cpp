@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <new>
 #include <utility>
 
 namespace procpool::detail {
@@ -11,6 +12,17 @@ namespace {
 
 /// A worker that makes this many compare-exchanges fail in a row does nothing else: it is hostile.
 constexpr int longest_contest = 1000;
+
+/// What there is no memory for is lost, and its job is told so.
+void keep(Answer& answer, const std::byte* bytes, std::size_t count) noexcept {
+  if (answer.out_of_memory) return;
+  try {
+    answer.bytes.append(bytes, count);
+  } catch (const std::bad_alloc&) {
+    answer.out_of_memory = true;
+    answer.bytes = ByteBuffer();
+  }
+}
 
 constexpr std::uint32_t distance(std::uint32_t from, std::uint32_t to) noexcept {
   return (to - from) & Claim::mask;
@@ -293,7 +305,7 @@ void HostChannel::set_soft_due(JobId job) noexcept {
 
 // --- results
 
-bool HostChannel::receive(Answer& answer) {
+bool HostChannel::receive(Answer& answer) noexcept {
   if (violation_ != nullptr) return false;
   if (incoming_left_ != 0) return receive_stream(answer);
 
@@ -315,18 +327,18 @@ bool HostChannel::receive(Answer& answer) {
   answer.elapsed = Duration(
       static_cast<std::int64_t>(std::min<std::uint64_t>(descriptor.elapsed_ns, std::uint64_t{1} << 62)));
   answer.started = TimePoint(Duration(descriptor.started_ns));
+  answer.out_of_memory = false;
   answer.bytes.clear();
-  if (!read_bytes(descriptor, answer.bytes)) return false;
+  if (!read_bytes(descriptor, answer)) return false;
   ++results_read_;
   if (incoming_left_ != 0) {
-    incoming_answer_ = Answer{answer.id, answer.kind, answer.last, 1, answer.elapsed, answer.started, {}};
+    incoming_answer_ = std::move(answer);
     return receive_stream(answer);
   }
   if (pack) {
     answer.count = descriptor.count - salvaged_;
     if (salvaged_ != 0) {
-      const ByteBuffer records = std::exchange(answer.bytes, ByteBuffer());
-      if (!take_pack(records.view(), salvaged_, answer)) return false;
+      if (!drop_first(salvaged_, answer)) return false;
       salvaged_ = 0;
     }
     answered(answer.count);
@@ -367,11 +379,11 @@ bool HostChannel::check_job(const ResultDescriptor& descriptor) noexcept {
 }
 
 /// Or begins with a stream.
-bool HostChannel::read_bytes(const ResultDescriptor& descriptor, ByteBuffer& bytes) {
+bool HostChannel::read_bytes(const ResultDescriptor& descriptor, Answer& answer) noexcept {
   const std::size_t length = descriptor.length;
   if ((descriptor.flags & message_flag::in_place) != 0) {
     if (length > inline_bytes) return violated("its result is longer than its place");
-    bytes.append(descriptor.bytes, length);
+    keep(answer, descriptor.bytes, length);
     return true;
   }
   const std::uint64_t ahead = descriptor.position - result_bytes_read_;
@@ -387,12 +399,12 @@ bool HostChannel::read_bytes(const ResultDescriptor& descriptor, ByteBuffer& byt
   if (ahead > byte_ring_size || length > byte_ring_size - offset || ahead + length > byte_ring_size) {
     return violated("its result lies outside of its ring");
   }
-  bytes.append(memory_->result_bytes + offset, length);
+  keep(answer, memory_->result_bytes + offset, length);
   result_bytes_read_ = descriptor.position + length;
   return true;
 }
 
-bool HostChannel::receive_stream(Answer& answer) {
+bool HostChannel::receive_stream(Answer& answer) noexcept {
   while (incoming_left_ != 0) {
     const std::uint64_t available =
         control().result_bytes_tail.load(std::memory_order_acquire) - result_bytes_read_;
@@ -401,7 +413,7 @@ bool HostChannel::receive_stream(Answer& answer) {
     const std::size_t count =
         std::min({static_cast<std::size_t>(available), incoming_left_, byte_ring_size - offset});
     if (count == 0) return false;
-    incoming_answer_.bytes.append(memory_->result_bytes + offset, count);
+    keep(incoming_answer_, memory_->result_bytes + offset, count);
     result_bytes_read_ += count;
     incoming_left_ -= count;
     release();
@@ -411,7 +423,7 @@ bool HostChannel::receive_stream(Answer& answer) {
   return true;
 }
 
-bool HostChannel::salvage(Answer& answer) {
+bool HostChannel::salvage(Answer& answer) noexcept {
   if (violation_ != nullptr || incoming_left_ != 0 || first_message_ == end_message_ || !oldest().pack)
     return false;
   const Draft draft = Draft::unpack(control().draft.load(std::memory_order_acquire));
@@ -422,32 +434,37 @@ bool HostChannel::salvage(Answer& answer) {
 
   if (draft.length > draft_size) return violated("its draft is longer than a draft may be");
   const std::byte* const place = memory_->drafts[draft.place];
-  const std::vector<std::byte> records(place, place + draft.length);
   answer.id = oldest().id + answered_;
   answer.kind = ResultKind::pack;
   answer.count = count;
   answer.last = false;
   answer.elapsed = Duration::zero();
+  answer.out_of_memory = false;
   answer.bytes.clear();
-  if (!take_pack(records, salvaged_, answer)) return false;
+  keep(answer, place, draft.length);
+  if (!drop_first(salvaged_, answer)) return false;
   salvaged_ += count;
   answered(count);
   return true;
 }
 
-/// Copies the answers of `answer.count` jobs behind those of `skip`.
-bool HostChannel::take_pack(std::span<const std::byte> records, std::uint32_t skip, Answer& answer) {
+/// Of the answers to the jobs of a pack, of which there have to be `skip` more than `answer.count`.
+bool HostChannel::drop_first(std::uint32_t skip, Answer& answer) noexcept {
+  if (answer.out_of_memory) return true;
+  const ByteBuffer all = std::exchange(answer.bytes, ByteBuffer());
+  std::size_t begin = 0;
+  std::size_t end = 0;
   for (std::uint32_t i = 0; i < skip + answer.count; ++i) {
+    if (i == skip) begin = end;
+    const std::span<const std::byte> rest = all.view().subspan(end);
     std::uint32_t length = 0;
-    if (records.size() >= answer_header)
-      std::memcpy(&length, records.data() + sizeof(ResultKind), sizeof length);
-    if (records.size() < answer_header || length > records.size() - answer_header) {
+    if (rest.size() >= answer_header) std::memcpy(&length, rest.data() + sizeof(ResultKind), sizeof length);
+    if (rest.size() < answer_header || length > rest.size() - answer_header) {
       return violated("the answers of its pack make no sense");
     }
-    const std::size_t size = answer_header + length;
-    if (i >= skip) answer.bytes.append(records.first(size));
-    records = records.subspan(size);
+    end += answer_header + length;
   }
+  keep(answer, all.data() + begin, end - begin);
   return true;
 }
 

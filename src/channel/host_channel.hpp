@@ -47,10 +47,11 @@ struct Message {
 struct Answer {
   JobId id = 0;
   ResultKind kind = ResultKind::value;
-  bool last = false;        ///< the worker claims nothing more, and ends
-  std::uint32_t count = 1;  ///< of the kind `pack`: how many jobs it answers, which may be none
-  Duration elapsed{0};      ///< 0: unknown
-  TimePoint started{};      ///< as the worker has it; only if `elapsed` is known
+  bool last = false;           ///< the worker claims nothing more, and ends
+  std::uint32_t count = 1;     ///< of the kind `pack`: how many jobs it answers, which may be none
+  Duration elapsed{0};         ///< 0: unknown
+  TimePoint started{};         ///< as the worker has it; only if `elapsed` is known
+  bool out_of_memory = false;  ///< the host had none for the bytes, which are lost
   ByteBuffer bytes;
 };
 
@@ -120,9 +121,9 @@ class HostChannel {
 
   /// The next answer, if there is one: to the oldest outstanding job, or to the oldest jobs of its pack.
   /// Whole answers only.
-  bool receive(Answer& answer);
+  bool receive(Answer& answer) noexcept;
   /// What the worker has answered of the oldest pack and not published yet, if there is something.
-  bool salvage(Answer& answer);
+  bool salvage(Answer& answer) noexcept;
   /// receive() would find something.
   [[nodiscard]] bool has_results() const noexcept;
   /// Lets the worker reuse what receive() has read, and wakes it if it waits for room.
@@ -164,11 +165,11 @@ class HostChannel {
   bool change_claim(Change&& change) noexcept;
   std::optional<Claim> checked(std::uint64_t word) noexcept;
   void wake(WorkerSleep reason) noexcept;
-  bool receive_stream(Answer& answer);
+  bool receive_stream(Answer& answer) noexcept;
   bool check_pack(const ResultDescriptor& descriptor) noexcept;
   bool check_job(const ResultDescriptor& descriptor) noexcept;
-  bool read_bytes(const ResultDescriptor& descriptor, ByteBuffer& bytes);
-  bool take_pack(std::span<const std::byte> records, std::uint32_t skip, Answer& answer);
+  bool read_bytes(const ResultDescriptor& descriptor, Answer& answer) noexcept;
+  bool drop_first(std::uint32_t skip, Answer& answer) noexcept;
   [[nodiscard]] bool has_claimed(std::uint32_t count) noexcept;
   [[nodiscard]] const Outgoing& oldest() const noexcept { return messages_[first_message_ % ring_slots]; }
   void answered(std::uint32_t count) noexcept;

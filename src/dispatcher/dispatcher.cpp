@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <utility>
 
 namespace procpool::detail {
@@ -23,6 +24,11 @@ constexpr int longest_turn = 4;
 constexpr std::uint32_t worth_halving = 8;
 /// The id of messages that are no jobs.
 constexpr JobId no_job = ~JobId{0};
+
+/// The host's, where it could not keep an answer.
+std::exception_ptr out_of_memory() {
+  return std::make_exception_ptr(std::bad_alloc());
+}
 
 }  // namespace
 
@@ -126,13 +132,16 @@ void Dispatcher::catch_up() {
 
 void Dispatcher::take_in() {
   if (!inbox_filled_.load(std::memory_order_seq_cst)) return;
-  const std::lock_guard guard(inbox_mutex_);
-  for (Queued& queued : inbox_) {
+  {
+    const std::lock_guard guard(inbox_mutex_);  // for which every submitter waits
+    taken_in_.swap(inbox_);
+    inbox_filled_.store(false, std::memory_order_seq_cst);
+  }
+  for (Queued& queued : taken_in_) {
     queued_units_ += queued.end - queued.first;
     queue_.push_back(std::move(queued));
   }
-  inbox_.clear();
-  inbox_filled_.store(false, std::memory_order_seq_cst);
+  taken_in_.clear();
 }
 
 /// Says whether submitters should bring what they have to the workers themselves.
@@ -167,6 +176,7 @@ void Dispatcher::drain(Worker& worker) {
 
 void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
   if (answer.kind == ResultKind::progress) {
+    if (answer.out_of_memory) return;
     const InFlight& front = worker.out.front();
     if (front.submission) {
       const auto unit = static_cast<std::uint32_t>(answer.id - front.submission->first_id());
@@ -179,7 +189,9 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
   const InFlight flight = worker.out.pop_front(answer.count);
   if (!flight.submission) {
     if (answer.kind == ResultKind::exception) {
-      worker.startup_error = decode_exception(answer.bytes.view(), RemoteInfo{worker.pid, 0});
+      worker.startup_error = answer.out_of_memory
+                                 ? out_of_memory()
+                                 : decode_exception(answer.bytes.view(), RemoteInfo{worker.pid, 0});
     }
     worker.up = --worker.greetings == 0 && !worker.startup_error;
     if (traced_ && worker.greetings == 0) trace_start(worker, flight.published, answer);
@@ -197,12 +209,19 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
     submission.started(flight.unit, worker.pid, std::max(flight.published, now - answer.elapsed));
   }
   if (submission.settled(flight.unit)) return;  // discarded meanwhile, as a whole
-  if (submission.accept(flight.unit, std::move(answer), worker.pid)) {
-    units_settled(submission, flight.count);
-    return;
+  std::exception_ptr error = answer.out_of_memory ? out_of_memory() : nullptr;
+  try {
+    if (!error && submission.accept(flight.unit, std::move(answer), worker.pid)) {
+      units_settled(submission, flight.count);
+      return;
+    }
+  } catch (const std::bad_alloc&) {
+    error = out_of_memory();
   }
-  worker.channel.blame("its result makes no sense");
-  const auto error = loss(worker.pid, ExitStatus{}, worker.channel.violation(), false, nullptr);
+  if (!error) {
+    worker.channel.blame("its result makes no sense");
+    error = loss(worker.pid, ExitStatus{}, worker.channel.violation(), false, nullptr);
+  }
   for (std::uint32_t i = 0; i < flight.count; ++i) fail_unit(submission, flight.unit + i, error, worker.pid);
 }
 
@@ -383,6 +402,7 @@ void Dispatcher::worker_started(WorkerId id, Pid pid) {
   std::unique_lock lock(mutex_);
   if (Worker* worker = find(id)) {
     worker->pid = pid;
+    expect_start(*worker);
     if (traced_) trace_worker(*worker, TraceKind::worker_up, 0, "");
   }
   pass();

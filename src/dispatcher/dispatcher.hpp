@@ -107,7 +107,7 @@ class Dispatcher {
     bool was_up = false;
     bool accepted_jobs = false;        ///< it had begun with one, at least
     bool expected = false;             ///< procpool itself ended it
-    std::exception_ptr startup_error;  ///< what its initializer threw
+    std::exception_ptr startup_error;  ///< what its initializer threw, or why it got no chance to
   };
   Death worker_exited(WorkerId id, ExitStatus status);
 
@@ -166,6 +166,8 @@ class Dispatcher {
   void tell_soft_limit(Worker& worker);
   [[nodiscard]] std::optional<TimePoint> running_since(Worker& worker, TimePoint now);
   void expect_deadline(TimePoint deadline);
+  void expect_start(Worker& worker);
+  [[nodiscard]] std::optional<TimePoint> watch_start(Worker& worker, TimePoint now);
   void watch_memory(Worker& worker);
   void watch_life(Worker& worker, TimePoint now);
   [[nodiscard]] std::optional<TimePoint> watch_condemned(Worker& worker, TimePoint now);
@@ -209,6 +211,7 @@ class Dispatcher {
   std::condition_variable fewer_open_;
 
   mutable std::mutex mutex_;
+  std::vector<Queued> taken_in_;  ///< empty, but for its memory: the inbox's next
   std::deque<Queued> queue_;
   std::size_t queued_units_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -89,7 +89,8 @@ class Submission : public Waitable {
   /// The task reports how far it is; false if the bytes make no sense.
   [[nodiscard]] virtual bool progressed(std::uint32_t unit, std::span<const std::byte> bytes) = 0;
   /// Takes the worker's answer to the unit, or to Answer::count units that begin with it and of which none
-  /// has settled; false if its bytes make no sense, and then none of them has.
+  /// has settled; false if its bytes make no sense. Throws std::bad_alloc if there is none to keep them.
+  /// In both cases none has settled then.
   [[nodiscard]] virtual bool accept(std::uint32_t unit, Answer&& answer, Pid pid) = 0;
   /// `pid` is the worker that had begun with the unit; 0 if none had.
   virtual void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) = 0;

@@ -3,8 +3,11 @@
 // job, so each worker has one deadline at most: that of the oldest job it has not answered.
 #include "dispatcher/dispatcher.hpp"
 
+#include <procpool/errors.hpp>
+
 #include <algorithm>
 #include <chrono>
+#include <exception>
 
 namespace procpool::detail {
 namespace {
@@ -16,6 +19,8 @@ constexpr Duration memory_sample = std::chrono::milliseconds(5);
 /// As a rule the backend tells at once of a worker that is dead. This is for when whoever should tell it is
 /// stuck.
 constexpr Duration life_sample = std::chrono::milliseconds(100);
+/// A program that has not come as far as its first message by then hangs, before main or in what it loads.
+constexpr Duration longest_start = std::chrono::minutes(2);
 
 }  // namespace
 
@@ -41,7 +46,8 @@ std::optional<TimePoint> Dispatcher::watch_limits() {
 }
 
 std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now) {
-  if (worker.out.empty() || !worker.out.front().submission) return std::nullopt;
+  if (worker.out.empty()) return std::nullopt;
+  if (!worker.out.front().submission) return watch_start(worker, now);
   watch_life(worker, now);
   if (worker.condemned != Condemnation::none) return watch_condemned(worker, now);
   InFlight& front = worker.out.front();
@@ -66,6 +72,24 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
     next = next ? std::min(*next, soft) : soft;
   }
   return next;
+}
+
+void Dispatcher::expect_start(Worker& worker) {
+  worker.born_at = settings_.now();
+  expect_deadline(after(worker.born_at, longest_start));
+}
+
+/// Up to its first message; how long an initializer takes is the user's affair.
+std::optional<TimePoint> Dispatcher::watch_start(Worker& worker, TimePoint now) {
+  if (worker.pid == 0 || worker.condemned != Condemnation::none || worker.channel.has_begun()) {
+    return std::nullopt;
+  }
+  const TimePoint give_up = after(worker.born_at, longest_start);
+  if (now < give_up) return give_up;
+  worker.startup_error = std::make_exception_ptr(
+      TimeoutError("a worker did not get as far as procpool::init() within two minutes"));
+  condemn(worker, Condemnation::late_start);
+  return std::nullopt;
 }
 
 /// When the job that runs began; nothing if the oldest has not, or asks for the word. The worker's own

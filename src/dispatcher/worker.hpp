@@ -27,7 +27,8 @@ enum class Condemnation : std::uint8_t {
   job_terminated,
   memory_limit,
   pool_terminated,
-  vanished,  ///< it is dead, and nobody has told so in time
+  vanished,    ///< it is dead, and nobody has told so in time
+  late_start,  ///< it has not claimed its first message in time
 };
 
 /// For people.
@@ -47,6 +48,8 @@ enum class Condemnation : std::uint8_t {
       return "pool terminated";
     case Condemnation::vanished:
       return "found dead";
+    case Condemnation::late_start:
+      return "did not begin";
   }
   return "";
 }
@@ -123,7 +126,8 @@ struct Worker {
   bool up = false;              ///< it has answered the hello
   bool retiring = false;        ///< it gets no more jobs
   Condemnation condemned = Condemnation::none;
-  std::exception_ptr startup_error;  ///< what its initializer threw
+  TimePoint born_at{};               ///< when its pid became known
+  std::exception_ptr startup_error;  ///< what its initializer threw, or why it got no chance to
   std::uint64_t jobs_done = 0;
   Duration busy{0};
   TimePoint condemned_at{};
@@ -134,7 +138,9 @@ struct Worker {
   [[nodiscard]] std::uint32_t jobs_out() const noexcept { return out.units() - greetings; }
   /// Its end was procpool's own doing.
   [[nodiscard]] bool end_expected() const noexcept {
-    return retiring || (condemned != Condemnation::none && condemned != Condemnation::vanished);
+    if (retiring) return true;
+    return condemned != Condemnation::none && condemned != Condemnation::vanished &&
+           condemned != Condemnation::late_start;
   }
   /// Once procpool has decided to kill it, its answers come too late.
   [[nodiscard]] bool heard() const noexcept {

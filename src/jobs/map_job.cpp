@@ -86,8 +86,13 @@ bool MapJob::accept_items(std::size_t first, std::uint32_t count, std::span<cons
     std::memcpy(&length, bytes.data() + sizeof kind, sizeof length);
     bytes = bytes.subspan(answer_header);
     if (kind > ResultKind::exception || length > bytes.size()) return make_no_sense();
-    results_.keep(first + i, bytes.first(length));
-    if (kind == ResultKind::exception) keep_failure(first + i, pid, nullptr);
+    try {
+      results_.keep(first + i, bytes.first(length));
+      if (kind == ResultKind::exception) keep_failure(first + i, pid, nullptr);
+    } catch (const std::bad_alloc&) {
+      failures_.resize(failures_before);
+      throw;
+    }
     bytes = bytes.subspan(length);
   }
   return bytes.empty() || make_no_sense();

@@ -23,7 +23,7 @@ constexpr std::size_t most_failed_starts = 12;
 /// task.
 constexpr std::size_t spare_startups = 8;
 
-/// What the workers' initializer throws, or their check of the build.
+/// What the workers' initializer throws, or their check of the build; or they do not get as far.
 std::exception_ptr startup_failure(const std::exception_ptr& thrown) {
   std::string what = "procpool: no worker can start";
   try {
@@ -212,7 +212,7 @@ void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
   owner_.log("procpool: worker " + std::to_string(death.pid) + " was lost: " + status.to_string());
   // One that was killed from outside while it started tells nothing of the next; for those the limit on
   // restarts is enough.
-  const bool killed = signal_name(status.signal()) == "SIGKILL";
+  const bool killed = signal_name(status.signal()) == "SIGKILL" && !death.startup_error;
   const std::size_t most_startups =
       killed ? std::max(settings_.max_restarts, settings_.processes + spare_startups)
              : settings_.processes + spare_startups;

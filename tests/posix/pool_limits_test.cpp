@@ -12,11 +12,14 @@
 #include <exception>
 #include <filesystem>
 #include <iterator>
+#include <limits>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -44,6 +47,30 @@ void limit(Resource resource, rlim_t soft) {
   ::getrlimit(resource, &value);
   value.rlim_cur = soft;
   ::setrlimit(resource, &value);
+}
+
+constexpr std::size_t mebibyte = std::size_t{1} << 20;
+
+/// From now on the program can have so much more memory, and not much more than that. False if the system
+/// does not hold it to that.
+bool limit_memory(std::size_t more) {
+  const auto fits = [more](rlim_t bytes) {
+    limit(RLIMIT_AS, bytes);
+    void* const memory = ::mmap(nullptr, more, PROT_NONE, MAP_PRIVATE | MAP_ANON, -1, 0);
+    return memory != MAP_FAILED && ::munmap(memory, more) == 0;
+  };
+  rlim_t too_little = 0;
+  rlim_t enough = std::numeric_limits<rlim_t>::max() / 4;
+  if (fits(too_little)) return false;
+  while (enough - too_little > mebibyte) {
+    const rlim_t middle = too_little + (enough - too_little) / 2;
+    (fits(middle) ? enough : too_little) = middle;
+  }
+  return fits(enough);
+}
+
+std::vector<char> zeros(std::size_t count) {
+  return std::vector<char>(count);
 }
 
 /// Makes a pool and uses it: "ok", or the error.
@@ -101,6 +128,34 @@ TEST_P(PoolLimits, AReplacementThatFindsNoDescriptorsComesWhenThereAreSome) {
     tell("whole");
   });
   EXPECT_EQ(host.lines(), (std::vector<std::string>{"lost", "lost", "waits", "3", "whole"}));
+  EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST_P(PoolLimits, AResultThatTheHostHasNoMemoryForFailsItsJobAlone) {
+  if (under_thread_sanitizer || under_address_sanitizer)
+    GTEST_SKIP() << "a sanitizer ends a program that gets no memory";
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    Pool pool(options(1));
+    const Pid worker = pool.apply(tasks::worker_pid);
+    if (!limit_memory(128 * mebibyte)) return tell("no limit");
+    const auto outcome = [&](auto&& call) {
+      try {
+        call();
+        tell("fits");
+      } catch (const std::bad_alloc&) {
+        tell("bad_alloc");
+      }
+    };
+    outcome([&] { pool.apply(zeros, 16 * mebibyte); });
+    outcome([&] { pool.apply(zeros, 200 * mebibyte); });
+    outcome([&] { pool.map(zeros, std::vector<std::size_t>(8, 24 * mebibyte)); });
+    outcome([&] { pool.apply(zeros, 16 * mebibyte); });
+    tell(pool.apply(tasks::worker_pid) == worker ? "the same worker" : "another worker");
+  });
+  const std::string first = host.line();
+  if (first == "no limit") GTEST_SKIP() << "the system does not limit the memory of a program";
+  EXPECT_EQ(first, "fits");
+  EXPECT_EQ(host.lines(), (std::vector<std::string>{"bad_alloc", "bad_alloc", "fits", "the same worker"}));
   EXPECT_EQ(host.exit_code(), 0);
 }
 

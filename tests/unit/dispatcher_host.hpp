@@ -80,6 +80,7 @@ class FakeSubmission final : public detail::Submission {
   [[nodiscard]] bool progressed(std::uint32_t, std::span<const std::byte>) override { return true; }
   [[nodiscard]] bool accept(std::uint32_t unit, detail::Answer&& answer, Pid pid) override {
     if (nonsense) return false;
+    if (no_memory) throw std::bad_alloc();
     for (std::uint32_t i = 0; i < answer.count; ++i) settle(unit + i, pid);
     return true;
   }
@@ -95,8 +96,9 @@ class FakeSubmission final : public detail::Submission {
   Duration lost_timeout = std::chrono::seconds(10);
   bool announce = false;
   bool asks = false;
-  bool packs = false;     ///< its units may travel together
-  bool nonsense = false;  ///< whatever a worker answers makes no sense
+  bool packs = false;      ///< its units may travel together
+  bool nonsense = false;   ///< whatever a worker answers makes no sense
+  bool no_memory = false;  ///< there is none to keep what a worker answers
   int soft_passed = 0;
   int hard_passed = 0;
 

@@ -244,6 +244,21 @@ TEST_F(Dispatching, AnAnswerThatMakesNoSenseIsAViolation) {
   EXPECT_EQ(job->units_of_it[0].settled, 1);
 }
 
+TEST_F(Dispatching, AnAnswerThatThereIsNoMemoryForFailsItsJobAndIsNotTheWorkersFault) {
+  add_ready_worker(1);
+  const Job job = submit();
+  job->no_memory = true;
+  worker(1).run_one();
+  dispatcher.serve();
+  EXPECT_NO_THROW(error_of<std::bad_alloc>(job));
+  EXPECT_EQ(job->units_of_it[0].settled, 1);
+  EXPECT_EQ(loop.kills, std::vector<WorkerId>());
+  const Job next = submit();
+  worker(1).run_one();
+  dispatcher.serve();
+  EXPECT_TRUE(done(next));
+}
+
 TEST_F(Dispatching, AcceptedIsToldWhileTheJobRuns) {
   add_ready_worker(1);
   const Job job = make_job();

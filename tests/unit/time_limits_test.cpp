@@ -104,11 +104,12 @@ TEST_F(TimeLimits, AJobThatComesWhileTheLoopSleepsWakesIt) {
   submit_with({.soft = {}, .hard = 1h});
   begin(1);
   EXPECT_EQ(after(0ms), 1h);
-  const int before = loop.serves;
   add_ready_worker(2);
+  int before = loop.serves;
   submit_with({.soft = {}, .hard = 2h});  // is in time when the loop looks anyway
   EXPECT_EQ(loop.serves, before);
   add_ready_worker(3);
+  before = loop.serves;
   submit_with(hard_50);
   EXPECT_GT(loop.serves, before);
 }
@@ -440,6 +441,46 @@ TEST_F(TimeLimits, WhereTheKernelSeesToTheMemoryNobodyIsMeasured) {
   submit();
   begin(1);
   EXPECT_EQ(after(1s), std::nullopt);
+  EXPECT_EQ(kills(), Kills());
+}
+
+TEST_F(TimeLimits, AWorkerThatNeverBeginsIsKilledAndCountsAsAFailureToStart) {
+  const int before = loop.serves;
+  add_worker(1);
+  EXPECT_GT(loop.serves, before);
+  EXPECT_EQ(after(0ms), 2min);
+  EXPECT_EQ(after(2min - 1ns), 1ns);
+  EXPECT_EQ(kills(), Kills());
+  const Job job = submit();
+  after(1ns);
+  EXPECT_EQ(kills(), Kills{1});
+  EXPECT_EQ(after(1h), std::nullopt);
+  EXPECT_EQ(kills(), Kills{1});
+  const auto death = die(1, ExitStatus::from_signal(9));
+  EXPECT_FALSE(death.expected);
+  EXPECT_FALSE(death.was_up);
+  EXPECT_THROW(std::rethrow_exception(death.startup_error), TimeoutError);
+  EXPECT_FALSE(job->ready());
+  add_ready_worker(2);
+  worker(2).run_all();
+  after(0ms);
+  EXPECT_TRUE(done(job));
+}
+
+TEST_F(TimeLimits, AnInitializerMayTakeItsTime) {
+  add_worker(1);
+  after(2min - 1ns);
+  EXPECT_TRUE(worker(1).claim());
+  EXPECT_EQ(after(1h), std::nullopt);
+  EXPECT_EQ(kills(), Kills());
+}
+
+TEST_F(TimeLimits, AProcessThatDoesNotComeToBeIsNotBlamedForIt) {
+  workers[1] = std::make_unique<SteppedWorker>();
+  Message hello;
+  hello.kind = MessageKind::hello;
+  dispatcher.add_worker(1, workers[1]->make_process(), std::span(&hello, 1));
+  EXPECT_EQ(after(1h), std::nullopt);
   EXPECT_EQ(kills(), Kills());
 }
 
