@@ -455,7 +455,6 @@ bool HostChannel::drop_first(std::uint32_t skip, Answer& answer) noexcept {
   std::size_t begin = 0;
   std::size_t end = 0;
   for (std::uint32_t i = 0; i < skip + answer.count; ++i) {
-    if (i == skip) begin = end;
     const std::span<const std::byte> rest = all.view().subspan(end);
     std::uint32_t length = 0;
     if (rest.size() >= answer_header) std::memcpy(&length, rest.data() + sizeof(ResultKind), sizeof length);
@@ -463,6 +462,7 @@ bool HostChannel::drop_first(std::uint32_t skip, Answer& answer) noexcept {
       return violated("the answers of its pack make no sense");
     }
     end += answer_header + length;
+    if (i < skip) begin = end;
   }
   keep(answer, all.data() + begin, end - begin);
   return true;

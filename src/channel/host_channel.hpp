@@ -92,6 +92,12 @@ class HostChannel {
   bool announce_image(std::string_view record) noexcept;
   [[nodiscard]] std::uint32_t images_announced() const noexcept { return images_announced_; }
 
+  /// The worker sleeps until commit() wakes it.
+  [[nodiscard]] bool asleep() const noexcept {
+    return control().worker_sleeps.load(std::memory_order_relaxed) ==
+           static_cast<std::uint32_t>(WorkerSleep::for_jobs);
+  }
+
   /// The worker ends as soon as nothing is left for it to claim.
   void stop() noexcept;
   /// From now on the worker claims nothing (true), or goes on (false).

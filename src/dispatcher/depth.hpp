@@ -33,6 +33,8 @@ class Depth {
   [[nodiscard]] std::uint32_t jobs() const noexcept { return jobs_in(horizon, 2, deepest); }
   /// How many jobs to wait for before looking at their results: those of `horizon`, one at least.
   [[nodiscard]] std::uint32_t jobs_per_look() const noexcept { return jobs_in(horizon, 1, deepest); }
+  /// How many jobs take as long as to wake a worker.
+  [[nodiscard]] std::uint32_t jobs_per_wake() const noexcept { return jobs_in(wake, 1, deepest); }
   /// How many jobs to send as one message: more do not make a message's share of their cost much smaller.
   [[nodiscard]] std::uint32_t jobs_per_pack() const noexcept {
     return jobs_in(pack_horizon, 1, most_in_pack);
@@ -40,6 +42,7 @@ class Depth {
 
  private:
   static constexpr Duration pack_horizon = std::chrono::microseconds(20);
+  static constexpr Duration wake = std::chrono::microseconds(20);
   static constexpr std::uint32_t deepest = 1U << 16;
 
   [[nodiscard]] std::uint32_t jobs_in(Duration time, std::uint32_t least, std::uint32_t most) const noexcept {

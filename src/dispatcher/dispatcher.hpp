@@ -38,6 +38,7 @@ class Dispatcher {
   struct Settings {
     WorkerTerms terms;
     Duration longest_spin{0};
+    std::size_t cpus = SIZE_MAX;       ///< with more workers than these, not all are woken for quick jobs
     std::size_t max_queued = 0;        ///< units that may be open before a submission waits; 0: any number
     TimePoint (*now)() = &Clock::now;  ///< what limits are measured with
   };
@@ -155,6 +156,9 @@ class Dispatcher {
   void stage_round(TimePoint now, std::uint32_t few, std::uint32_t most);
   [[nodiscard]] bool stage_next(Worker& worker, std::uint32_t most, TimePoint now);
   bool rebalance();
+  [[nodiscard]] static bool is_stuck(const Worker& worker, TimePoint now);
+  [[nodiscard]] bool spares_wakes(TimePoint now) const;
+  void look_again(TimePoint now);
   void put_back(Worker& worker, std::uint32_t count);
   void note_hunger() noexcept;
   void aim();
@@ -216,6 +220,8 @@ class Dispatcher {
   std::size_t queued_units_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::size_t next_worker_ = 0;
+  std::size_t wakes_left_ = 0;                  ///< while workers are refilled: how many may be woken
+  TimePoint look_again_at_ = TimePoint::max();  ///< whether those that were not woken have to be
   Depth depth_;
   Answer answer_;
   std::uint64_t jobs_done_ = 0;

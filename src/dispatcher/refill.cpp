@@ -20,17 +20,27 @@ constexpr Duration long_task = std::chrono::microseconds(500);
 void Dispatcher::refill() {
   if (queue_.empty() || workers_.empty()) return;
   std::size_t active = 0;
+  std::size_t asleep = 0;
   std::size_t units = queued_units_;
   for (const auto& worker : workers_) {
     if (!worker->takes_jobs()) continue;
     ++active;
     units += worker->jobs_out();
+    if (worker->channel.asleep()) ++asleep;
   }
   if (active == 0) return;
-  // While few jobs wait each worker gets its fair share, so that all of them are done at the same time.
-  const std::size_t share = (units + active - 1) / active;
-  const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(depth_.jobs(), share));
   const TimePoint now = settings_.now();
+  wakes_left_ = active;
+  std::size_t used = active;
+  if (asleep != 0 && spares_wakes(now)) {
+    const std::size_t awake = active - asleep;
+    const std::size_t wanted = std::max<std::size_t>(units / depth_.jobs_per_wake(), 1);
+    wakes_left_ = std::min(asleep, wanted - std::min(wanted, awake));
+    used = awake + wakes_left_;
+  }
+  // While few jobs wait each worker gets its fair share, so that all of them are done at the same time.
+  const std::size_t share = (units + used - 1) / used;
+  const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(depth_.jobs(), share));
   // Who has nothing comes first, with one job each: then jobs begin in the order in which they were
   // submitted.
   stage_round(now, 0, 1);
@@ -47,6 +57,13 @@ void Dispatcher::stage_round(TimePoint now, std::uint32_t few, std::uint32_t mos
   for (std::size_t i = 0; i < workers_.size() && !queue_.empty(); ++i) {
     Worker& worker = *workers_[(next_worker_ + i) % workers_.size()];
     if (!worker.takes_jobs() || worker.jobs_out() > few || !announce_images(worker)) continue;
+    if (worker.jobs_out() == 0 && worker.channel.asleep()) {
+      if (wakes_left_ == 0) {
+        look_again(now);
+        continue;
+      }
+      --wakes_left_;
+    }
     while (worker.jobs_out() < most && stage_next(worker, std::min(most - worker.jobs_out(), pack), now)) {
     }
   }
@@ -99,6 +116,29 @@ bool Dispatcher::announce_images(Worker& worker) {
   return true;
 }
 
+/// What waits behind what it does now should not.
+bool Dispatcher::is_stuck(const Worker& worker, TimePoint now) {
+  if (worker.out.empty()) return false;
+  if (!worker.up) return true;
+  const auto running = worker.channel.running(worker.out.front().published, now);
+  return running && now - running->started > long_task;
+}
+
+/// Jobs that take less time than to wake a worker are left to those that are awake. Not while the CPUs
+/// suffice for all, nor while a job shows that not all are quick.
+bool Dispatcher::spares_wakes(TimePoint now) const {
+  return workers_.size() > settings_.cpus && depth_.jobs_per_wake() > 1 &&
+         std::none_of(workers_.begin(), workers_.end(),
+                      [now](const auto& worker) { return is_stuck(*worker, now); });
+}
+
+/// By then, whether those who are awake were as quick as was thought.
+void Dispatcher::look_again(TimePoint now) {
+  if (look_again_at_ != TimePoint::max()) return;
+  look_again_at_ = now + 2 * long_task;
+  expect_deadline(look_again_at_);
+}
+
 /// When the queue is empty, a worker that has nothing gets a part of what the one with the most has not
 /// started.
 bool Dispatcher::rebalance() {
@@ -119,8 +159,11 @@ bool Dispatcher::rebalance() {
     }
     if (richest == nullptr) break;
     const TimePoint now = settings_.now();
-    const auto running = richest->channel.running(richest->out.front().published, now);
-    const bool stuck = !richest->up || (running && now - running->started > long_task);
+    const bool stuck = is_stuck(*richest, now);
+    if (idle->channel.asleep() && most < depth_.jobs_per_wake() && spares_wakes(now)) {
+      look_again(now);
+      break;
+    }
     const std::uint32_t movable = richest->jobs_out();
     const std::uint32_t count = std::min(movable, stuck ? most : (most + 1) / 2);
     const std::uint32_t taken = richest->channel.take_back(count);

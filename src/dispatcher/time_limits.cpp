@@ -33,8 +33,9 @@ void Dispatcher::expect_deadline(TimePoint deadline) {
 
 /// Does what is due; returns when to look again.
 std::optional<TimePoint> Dispatcher::watch_limits() {
-  next_deadline_ = TimePoint::max();
   const TimePoint now = settings_.now();
+  if (now >= look_again_at_) look_again_at_ = TimePoint::max();
+  next_deadline_ = look_again_at_;
   for (const auto& worker : workers_) {
     if (sampled_limit_) watch_memory(*worker);
     if (const auto deadline = watch_limits(*worker, now))

@@ -75,6 +75,7 @@ class InFlightQueue {
   [[nodiscard]] std::uint32_t messages() const noexcept { return end_ - first_; }
   [[nodiscard]] std::uint32_t units() const noexcept { return units_; }
   [[nodiscard]] InFlight& front() noexcept { return slots_[first_ % ring_slots]; }
+  [[nodiscard]] const InFlight& front() const noexcept { return slots_[first_ % ring_slots]; }
   [[nodiscard]] InFlight& at(std::uint32_t index) noexcept { return slots_[(first_ + index) % ring_slots]; }
   void push_back(InFlight item) noexcept {
     assert(messages() < ring_slots);

@@ -33,8 +33,10 @@ constexpr Duration longest_end = 10s;
 /// The same for workers that have ended, when nobody tells so.
 constexpr Duration longest_untold_end = 1s;
 
-Duration longest_spin() {
-  return available_cpus() > 1 ? Duration(50us) : Duration::zero();
+Dispatcher::Settings dispatcher_settings(const WorkerTerms& terms, const PoolOptions& options) {
+  const std::size_t cpus = available_cpus();
+  return {terms, cpus > 1 ? Duration(50us) : Duration::zero(), cpus, checked_max_queued_jobs(options),
+          &Clock::now};
 }
 
 /// Writes on the callback thread. It may outlive the pool's core, as that thread may; `waits` is not called
@@ -70,14 +72,13 @@ PoolCore::PoolCore(PoolOptions&& options)
       backend_(checked_backend(options)),
       callbacks_(std::make_shared<CallbackQueue>()),
       trace_(make_trace(options, on_log_, callbacks_, [this] { serve_soon(); })),
-      context_(std::make_shared<const JobContext>(JobContext{
-          std::make_shared<Dispatcher>(
-              Dispatcher::Settings{terms_, longest_spin(), checked_max_queued_jobs(options), &Clock::now},
-              static_cast<Dispatcher::Loop&>(*this), trace_),
-          callbacks_, checked_limits(options), checked_lost_worker_timeout(options), options.enable_timeouts,
-          options.synack, checked_semaphore(options), std::move(options.on_timeout_set),
-          std::move(options.on_timeout_cancel), std::move(options.send_ack), std::move(options.on_job_ready),
-          on_log_})),
+      context_(std::make_shared<const JobContext>(
+          JobContext{std::make_shared<Dispatcher>(dispatcher_settings(terms_, options),
+                                                  static_cast<Dispatcher::Loop&>(*this), trace_),
+                     callbacks_, checked_limits(options), checked_lost_worker_timeout(options),
+                     options.enable_timeouts, options.synack, checked_semaphore(options),
+                     std::move(options.on_timeout_set), std::move(options.on_timeout_cancel),
+                     std::move(options.send_ack), std::move(options.on_job_ready), on_log_})),
       supervisor_({processes_, checked_max_restarts(options), checked_max_restart_freq(options),
                    std::move(options.initializer), std::move(options.on_process_exit), trace_},
                   *backend_, *context_->dispatcher, *this) {

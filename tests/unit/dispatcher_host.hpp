@@ -190,10 +190,13 @@ class DispatcherTest : public ::testing::Test {
 
   static constexpr Pid first_pid = 1000;
 
-  explicit DispatcherTest(TimePoint (*now)() = &Clock::now)
-      : dispatcher(
-            {.terms = {.max_message = std::size_t{1} << 20}, .longest_spin = {}, .max_queued = 0, .now = now},
-            loop) {}
+  explicit DispatcherTest(TimePoint (*now)() = &Clock::now, std::size_t cpus = SIZE_MAX)
+      : dispatcher({.terms = {.max_message = std::size_t{1} << 20},
+                    .longest_spin = {},
+                    .cpus = cpus,
+                    .max_queued = 0,
+                    .now = now},
+                   loop) {}
 
   /// Adds a worker that has not answered its hello.
   SteppedWorker& add_worker(WorkerId id) {
