@@ -82,6 +82,8 @@ bool Dispatcher::wait(Waitable& waitable, std::optional<TimePoint> deadline) {
 
 std::optional<TimePoint> Dispatcher::serve() {
   std::unique_lock lock(mutex_);
+  // Before the pass, which may find a reason to look once more.
+  if (settings_.now() >= look_again_at_) look_again_at_ = TimePoint::max();
   pass();
   const std::optional<TimePoint> deadline = watch_limits();
   finish_turn(lock);

@@ -34,7 +34,6 @@ void Dispatcher::expect_deadline(TimePoint deadline) {
 /// Does what is due; returns when to look again.
 std::optional<TimePoint> Dispatcher::watch_limits() {
   const TimePoint now = settings_.now();
-  if (now >= look_again_at_) look_again_at_ = TimePoint::max();
   next_deadline_ = look_again_at_;
   for (const auto& worker : workers_) {
     if (sampled_limit_) watch_memory(*worker);

@@ -81,6 +81,29 @@ TEST_F(Wakes, AJobThatIsNotAsQuickAsThoughtHoldsUpNoOthers) {
   for (const Job& job : others) EXPECT_TRUE(done(job));
 }
 
+TEST_F(Wakes, NorDoesOneThatBeganJustBeforeTheLook) {
+  fall_asleep_after_jobs_of(100ns);
+  submit_many(2);
+  const WorkerId one = awake_one();
+  const auto first_look = dispatcher.serve();
+  ASSERT_TRUE(first_look);
+  now = *first_look - 1us;
+  worker(one).run_one();
+  worker(one).run_one();
+  dispatcher.serve();
+  submit();
+  begin(one);
+  const Job other = submit();
+  now = *first_look;
+  const auto next = dispatcher.serve();
+  EXPECT_EQ(awake(), Ids{one});
+  ASSERT_TRUE(next);
+  EXPECT_LE(*next - now, 1ms);
+  now = *next;
+  dispatcher.serve();
+  EXPECT_EQ(awake().size(), 2U);
+}
+
 TEST_F(Wakes, WorkThatIsWorthItWakesAll) {
   fall_asleep_after_jobs_of(100ns);
   submit(10'000);
