@@ -153,7 +153,7 @@ class Dispatcher {
   void take_answer(Worker& worker, Answer&& answer);
   void note_start(Worker& worker);
   void refill();
-  void stage_round(TimePoint now, std::uint32_t few, std::uint32_t most);
+  void stage_round(TimePoint now, std::uint32_t few, std::uint32_t most, std::size_t& wakes);
   [[nodiscard]] bool stage_next(Worker& worker, std::uint32_t most, TimePoint now);
   bool rebalance();
   [[nodiscard]] static bool is_stuck(const Worker& worker, TimePoint now);
@@ -220,7 +220,6 @@ class Dispatcher {
   std::size_t queued_units_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::size_t next_worker_ = 0;
-  std::size_t wakes_left_ = 0;                  ///< while workers are refilled: how many may be woken
   TimePoint look_again_at_ = TimePoint::max();  ///< whether those that were not woken have to be
   Depth depth_;
   Answer answer_;

@@ -20,37 +20,39 @@ constexpr Duration long_task = std::chrono::microseconds(500);
 void Dispatcher::refill() {
   if (queue_.empty() || workers_.empty()) return;
   std::size_t active = 0;
-  std::size_t asleep = 0;
   std::size_t units = queued_units_;
   for (const auto& worker : workers_) {
     if (!worker->takes_jobs()) continue;
     ++active;
     units += worker->jobs_out();
-    if (worker->channel.asleep()) ++asleep;
   }
   if (active == 0) return;
   const TimePoint now = settings_.now();
-  wakes_left_ = active;
   std::size_t used = active;
-  if (asleep != 0 && spares_wakes(now)) {
-    const std::size_t awake = active - asleep;
+  std::size_t wakes = active;
+  if (spares_wakes(now)) {
+    const auto awake =
+        static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(), [](const auto& worker) {
+          return worker->takes_jobs() && !worker->channel.asleep();
+        }));
     const std::size_t wanted = std::max<std::size_t>(units / depth_.jobs_per_wake(), 1);
-    wakes_left_ = std::min(asleep, wanted - std::min(wanted, awake));
-    used = awake + wakes_left_;
+    used = std::clamp(wanted, std::max<std::size_t>(awake, 1), active);
+    wakes = used - std::min(used, awake);
   }
   // While few jobs wait each worker gets its fair share, so that all of them are done at the same time.
   const std::size_t share = (units + used - 1) / used;
   const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(depth_.jobs(), share));
   // Who has nothing comes first, with one job each: then jobs begin in the order in which they were
   // submitted.
-  stage_round(now, 0, 1);
-  if (most > 1 && !queue_.empty()) stage_round(now, most / 2, most);
+  stage_round(now, 0, 1, wakes);
+  if (most > 1 && !queue_.empty()) stage_round(now, most / 2, most, wakes);
   for (const auto& worker : workers_) worker->channel.commit();
   ++next_worker_;
 }
 
-/// Gives each worker that has at most `few` jobs so many that it has `most`.
-void Dispatcher::stage_round(TimePoint now, std::uint32_t few, std::uint32_t most) {
+/// Gives each worker that has at most `few` jobs so many that it has `most`; `wakes` says how many of those
+/// that sleep.
+void Dispatcher::stage_round(TimePoint now, std::uint32_t few, std::uint32_t most, std::size_t& wakes) {
   // A worker that may end after any job is given them one by one.
   const bool alone = settings_.terms.max_tasks != 0 || settings_.terms.max_footprint != 0;
   const std::uint32_t pack = alone ? 1 : depth_.jobs_per_pack();
@@ -58,11 +60,11 @@ void Dispatcher::stage_round(TimePoint now, std::uint32_t few, std::uint32_t mos
     Worker& worker = *workers_[(next_worker_ + i) % workers_.size()];
     if (!worker.takes_jobs() || worker.jobs_out() > few || !announce_images(worker)) continue;
     if (worker.jobs_out() == 0 && worker.channel.asleep()) {
-      if (wakes_left_ == 0) {
+      if (wakes == 0) {
         look_again(now);
         continue;
       }
-      --wakes_left_;
+      --wakes;
     }
     while (worker.jobs_out() < most && stage_next(worker, std::min(most - worker.jobs_out(), pack), now)) {
     }
@@ -132,7 +134,7 @@ bool Dispatcher::spares_wakes(TimePoint now) const {
                       [now](const auto& worker) { return is_stuck(*worker, now); });
 }
 
-/// By then, whether those who are awake were as quick as was thought.
+/// Not all were woken: soon, are those that are awake as quick as was thought?
 void Dispatcher::look_again(TimePoint now) {
   if (look_again_at_ != TimePoint::max()) return;
   look_again_at_ = now + 2 * long_task;
@@ -159,11 +161,11 @@ bool Dispatcher::rebalance() {
     }
     if (richest == nullptr) break;
     const TimePoint now = settings_.now();
-    const bool stuck = is_stuck(*richest, now);
     if (idle->channel.asleep() && most < depth_.jobs_per_wake() && spares_wakes(now)) {
       look_again(now);
       break;
     }
+    const bool stuck = is_stuck(*richest, now);
     const std::uint32_t movable = richest->jobs_out();
     const std::uint32_t count = std::min(movable, stuck ? most : (most + 1) / 2);
     const std::uint32_t taken = richest->channel.take_back(count);

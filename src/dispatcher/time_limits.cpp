@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <string>
 
 namespace procpool::detail {
 namespace {
@@ -20,7 +21,7 @@ constexpr Duration memory_sample = std::chrono::milliseconds(5);
 /// stuck.
 constexpr Duration life_sample = std::chrono::milliseconds(100);
 /// A program that has not come as far as its first message by then hangs, before main or in what it loads.
-constexpr Duration longest_start = std::chrono::minutes(2);
+constexpr Duration longest_way_to_init = std::chrono::minutes(2);
 
 }  // namespace
 
@@ -76,7 +77,7 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
 
 void Dispatcher::expect_start(Worker& worker) {
   worker.born_at = settings_.now();
-  expect_deadline(after(worker.born_at, longest_start));
+  expect_deadline(after(worker.born_at, longest_way_to_init));
 }
 
 /// Up to its first message; how long an initializer takes is the user's affair.
@@ -84,10 +85,11 @@ std::optional<TimePoint> Dispatcher::watch_start(Worker& worker, TimePoint now) 
   if (worker.pid == 0 || worker.condemned != Condemnation::none || worker.channel.has_begun()) {
     return std::nullopt;
   }
-  const TimePoint give_up = after(worker.born_at, longest_start);
+  const TimePoint give_up = after(worker.born_at, longest_way_to_init);
   if (now < give_up) return give_up;
-  worker.startup_error = std::make_exception_ptr(
-      TimeoutError("a worker did not get as far as procpool::init() within two minutes"));
+  const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(longest_way_to_init).count();
+  worker.startup_error = std::make_exception_ptr(TimeoutError(
+      "a worker did not get as far as procpool::init() within " + std::to_string(minutes) + " minutes"));
   condemn(worker, Condemnation::late_start);
   return std::nullopt;
 }

@@ -41,6 +41,16 @@ std::exception_ptr startup_failure(const std::exception_ptr& thrown) {
   }
 }
 
+std::string words_of(const std::exception_ptr& error, std::string if_none) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& failure) {
+    return failure.what();
+  } catch (...) {
+    return if_none;
+  }
+}
+
 }  // namespace
 
 Supervisor::Supervisor(const Settings& settings, ProcessBackend& backend, Dispatcher& dispatcher,
@@ -123,14 +133,7 @@ void Supervisor::start_failed(WorkerId worker, std::error_code error, std::strin
 
 void Supervisor::note_failed_start(const std::exception_ptr& error) {
   if (!replacing_) return;
-  std::string words = "procpool: a worker could not be started";
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& failure) {
-    words = failure.what();
-  } catch (...) {
-    // It has no words of its own.
-  }
+  std::string words = words_of(error, "procpool: a worker could not be started");
   if (settings_.trace != nullptr) {
     TraceEvent event;
     event.kind = TraceKind::start_failed;
@@ -209,7 +212,9 @@ void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
   if (death.accepted_jobs) restarts_.job_accepted();
   if (death.was_up) failed_startups_ = 0;
   if (!replacing_ || death.expected) return;
-  owner_.log("procpool: worker " + std::to_string(death.pid) + " was lost: " + status.to_string());
+  std::string words = "procpool: worker " + std::to_string(death.pid) + " was lost: " + status.to_string();
+  if (death.startup_error) words += ": " + words_of(death.startup_error, "its initializer has thrown");
+  owner_.log(std::move(words));
   // One that was killed from outside while it started tells nothing of the next; for those the limit on
   // restarts is enough.
   const bool killed = signal_name(status.signal()) == "SIGKILL" && !death.startup_error;

@@ -149,13 +149,15 @@ TEST_P(PoolLimits, AResultThatTheHostHasNoMemoryForFailsItsJobAlone) {
     outcome([&] { pool.apply(zeros, 16 * mebibyte); });
     outcome([&] { pool.apply(zeros, 200 * mebibyte); });
     outcome([&] { pool.map(zeros, std::vector<std::size_t>(8, 24 * mebibyte)); });
+    outcome([&] { pool.map(zeros, std::vector<std::size_t>(16, 12 * mebibyte), 2); });
     outcome([&] { pool.apply(zeros, 16 * mebibyte); });
     tell(pool.apply(tasks::worker_pid) == worker ? "the same worker" : "another worker");
   });
   const std::string first = host.line();
   if (first == "no limit") GTEST_SKIP() << "the system does not limit the memory of a program";
   EXPECT_EQ(first, "fits");
-  EXPECT_EQ(host.lines(), (std::vector<std::string>{"bad_alloc", "bad_alloc", "fits", "the same worker"}));
+  EXPECT_EQ(host.lines(),
+            (std::vector<std::string>{"bad_alloc", "bad_alloc", "bad_alloc", "fits", "the same worker"}));
   EXPECT_EQ(host.exit_code(), 0);
 }
 

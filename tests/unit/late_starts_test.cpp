@@ -47,6 +47,7 @@ class LateStarts : public DispatcherTest, private ProcessBackend, private detail
   static inline TimePoint now;
   std::vector<WorkerId> starting;
   std::exception_ptr failure;
+  std::string logged;  ///< last
   detail::Supervisor supervisor{settings(), *this, dispatcher, *this};
 
  private:
@@ -61,7 +62,7 @@ class LateStarts : public DispatcherTest, private ProcessBackend, private detail
   [[nodiscard]] bool enforces_memory_limit() const noexcept override { return false; }
   void close() noexcept override {}
 
-  void log(std::string) override {}
+  void log(std::string message) override { logged = std::move(message); }
   void worker_up(WorkerInfo) override {}
   void worker_down(WorkerInfo, ExitStatus) override {}
   void failed(const std::exception_ptr& error) override { failure = error; }
@@ -81,6 +82,7 @@ TEST_F(LateStarts, OneThatHangsIsReplaced) {
   EXPECT_EQ(loop.kills, std::vector<WorkerId>{2});
   bury_killed();
   EXPECT_EQ(starting, std::vector<WorkerId>{3});
+  EXPECT_NE(logged.find("procpool::init()"), std::string::npos) << logged;
   bring_up();
   worker(3).run_one();
   let_pass(1h);
