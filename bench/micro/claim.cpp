@@ -24,7 +24,8 @@ void claim_job(benchmark::State& state) {
         if (!channel.claim(job)) state.SkipWithError("nothing to claim");
       }
     });
-    for (const ClaimedJob& job : claimed) channel.worker.publish(job, ResultKind::value, job.arguments);
+    for (const ClaimedJob& job : claimed)
+      channel.worker.publish(job, ResultKind::value, job.arguments.whole());
     channel.receive_all();
   }
   items_in_round(state, jobs);
@@ -48,7 +49,8 @@ void claim_item_of_pack(benchmark::State& state) {
     channel.host.commit();
     std::size_t count = 0;
     timed(state, [&] {
-      for (; channel.claim(job); ++count) channel.worker.publish(job, ResultKind::value, job.arguments);
+      for (; channel.claim(job); ++count)
+        channel.worker.publish(job, ResultKind::value, job.arguments.whole());
     });
     channel.receive_all();
     if (count != jobs || channel.host.outstanding() != 0) state.SkipWithError("items are missing");

@@ -82,7 +82,8 @@ struct Worker {
 
   std::size_t answer_all() {
     std::size_t count = 0;
-    for (; channel.next(job, no_idle); ++count) channel.publish(job, ResultKind::value, job.arguments);
+    for (; channel.next(job, no_idle); ++count)
+      channel.publish(job, ResultKind::value, job.arguments.whole());
     return count;
   }
 };

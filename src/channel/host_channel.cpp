@@ -45,6 +45,7 @@ HostChannel::HostChannel(WorkerProcess& process, const WorkerTerms& terms)
 
 bool HostChannel::violated(const char* how) noexcept {
   if (violation_ == nullptr) violation_ = how;
+  stream_left_ = 0;
   return false;
 }
 
@@ -148,8 +149,6 @@ std::uint32_t HostChannel::take_back(std::uint32_t count) noexcept {
   });
   if (violation_ != nullptr || taken == 0) return 0;
   limit_ = (limit_ - taken) & Claim::mask;
-  // A stream is always the newest message.
-  stream_left_ = 0;
   for (std::uint32_t left = taken; left != 0;) {
     const std::uint32_t slot = (end_message_ - 1) % ring_slots;
     Outgoing& newest = messages_[slot];
@@ -160,6 +159,7 @@ std::uint32_t HostChannel::take_back(std::uint32_t count) noexcept {
     if (newest.count == 0) {
       job_bytes_end_ = newest.begin;
       --end_message_;
+      stream_left_ = 0;  // a stream is always the newest message
     } else {
       memory_->jobs[slot].count.store(static_cast<std::uint16_t>(newest.count), std::memory_order_relaxed);
       answered(0);
@@ -224,6 +224,11 @@ void HostChannel::hold(bool on) noexcept {
     hold_ = on;
     if (!on) wake(WorkerSleep::for_jobs);
   }
+}
+
+std::uint32_t HostChannel::claimed() noexcept {
+  static_cast<void>(checked(control().claim.load(std::memory_order_acquire)));
+  return distance(done_, head_);
 }
 
 bool HostChannel::has_begun() noexcept {
@@ -362,6 +367,7 @@ bool HostChannel::check_pack(const ResultDescriptor& descriptor) noexcept {
   }
   if (!has_claimed(descriptor.count - salvaged_))
     return violated("it answered a job that it had not claimed");
+  if (!check_arguments()) return false;
   if (descriptor.length > draft_size) return violated("its result is longer than that of a pack may be");
   return true;
 }
@@ -374,8 +380,16 @@ bool HostChannel::check_job(const ResultDescriptor& descriptor) noexcept {
   if (report ? ahead >= oldest().count - answered_ : (ahead != 0 || salvaged_ != 0)) {
     return violated("its result names another job");
   }
+  if (!report && !check_arguments()) return false;
   if (descriptor.length > max_message_) return violated("its result is longer than a message may be");
   return true;
+}
+
+/// Nothing of the oldest message is answered while its arguments are on their way: they may go then.
+bool HostChannel::check_arguments() noexcept {
+  // A stream is always the newest message.
+  if (!streaming() || end_message_ - first_message_ != 1) return true;
+  return violated("it answered a job before it had all of its arguments");
 }
 
 /// Or begins with a stream.
@@ -431,7 +445,7 @@ bool HostChannel::salvage(Answer& answer) noexcept {
   const std::uint32_t count = draft.count - salvaged_;
   if (count > oldest().count - answered_) return violated("it answers more jobs than its pack has");
   if (!has_claimed(count)) return violated("it answered a job that it had not claimed");
-
+  if (!check_arguments()) return false;
   if (draft.length > draft_size) return violated("its draft is longer than a draft may be");
   const std::byte* const place = memory_->drafts[draft.place];
   answer.id = oldest().id + answered_;

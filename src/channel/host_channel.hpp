@@ -106,6 +106,8 @@ class HostChannel {
   /// Published and not answered; of those, not claimed yet.
   [[nodiscard]] std::uint32_t outstanding() const noexcept { return (limit_ - done_) & Claim::mask; }
   [[nodiscard]] std::uint32_t unclaimed() noexcept;
+  /// Outstanding and claimed. Of a true worker one runs, and the others have an answer that waits to be read.
+  [[nodiscard]] std::uint32_t claimed() noexcept;
   /// The worker has claimed the oldest outstanding job.
   [[nodiscard]] bool has_begun() noexcept;
   /// For a worker that is dead, after its last answers were received: how many of the outstanding jobs it had
@@ -174,6 +176,7 @@ class HostChannel {
   bool receive_stream(Answer& answer) noexcept;
   bool check_pack(const ResultDescriptor& descriptor) noexcept;
   bool check_job(const ResultDescriptor& descriptor) noexcept;
+  bool check_arguments() noexcept;
   bool read_bytes(const ResultDescriptor& descriptor, Answer& answer) noexcept;
   bool drop_first(std::uint32_t skip, Answer& answer) noexcept;
   [[nodiscard]] bool has_claimed(std::uint32_t count) noexcept;

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "channel/worker_channel.hpp"
 
+#include <procpool/detail/archive.hpp>
+
 #include <algorithm>
 #include <cstring>
 #include <new>
 #include <stdexcept>
 
 namespace procpool::detail {
+
+namespace {
+
+/// While a task's arguments were on their way. Nobody will see it.
+struct HostGone : std::runtime_error {
+  HostGone() : std::runtime_error("procpool: the host is gone") {}
+};
+
+}  // namespace
 
 WorkerChannel::WorkerChannel(WorkerLink& link, Duration longest_spin) : link_(link), spin_(longest_spin) {
   const std::span<std::byte> memory = link.memory();
@@ -65,9 +76,9 @@ bool WorkerChannel::begin_message(std::uint32_t number, ClaimedJob& job) {
   if (!read_arguments(descriptor, job) || !ask_for_word(descriptor, job)) return false;
   pack_ = nullptr;
   if (job.pack) {
+    if (!gather_pack(job)) return false;
     pack_ = &descriptor;
     pack_first_ = number;
-    pack_arguments_ = job.arguments;
     draft_.first = number;
     take_arguments(job);
   }
@@ -86,8 +97,26 @@ void WorkerChannel::next_of_pack(ClaimedJob& job) noexcept {
   take_arguments(job);
 }
 
+/// Those of all its jobs, in one piece; none of them, if there is no room. False if the host is gone.
+bool WorkerChannel::gather_pack(ClaimedJob& job) {
+  pack_arguments_ = {};
+  if (job.out_of_memory) return true;
+  try {
+    pack_arguments_ = job.arguments.whole();
+  } catch (const std::bad_alloc&) {
+    job.out_of_memory = true;
+  } catch (const HostGone&) {
+    return false;
+  }
+  return true;
+}
+
 /// From those of the pack.
 void WorkerChannel::take_arguments(ClaimedJob& job) noexcept {
+  if (job.out_of_memory) {
+    job.arguments = {};
+    return;
+  }
   std::uint32_t length = 0;
   std::memcpy(&length, pack_arguments_.data(), sizeof length);
   job.arguments = pack_arguments_.subspan(sizeof length, length);
@@ -95,31 +124,35 @@ void WorkerChannel::take_arguments(ClaimedJob& job) noexcept {
 }
 
 bool WorkerChannel::read_arguments(const JobDescriptor& descriptor, ClaimedJob& job) {
-  const std::byte* bytes = nullptr;
+  std::int64_t limits[2] = {0, 0};
+  const std::size_t limits_length = (descriptor.flags & message_flag::limits) != 0 ? sizeof limits : 0;
+  const std::size_t head_length = limits_length + descriptor.prefix_length;
+  std::span<const std::byte> head;
   job.out_of_memory = false;
+  if (!stream_head_.empty()) stream_head_ = ByteBuffer();
   if (!stream_buffer_.empty()) stream_buffer_ = ByteBuffer();
-  if ((descriptor.flags & message_flag::in_place) != 0) {
-    bytes = descriptor.bytes;
-  } else if ((descriptor.flags & message_flag::streamed) != 0) {
-    if (!read_stream(descriptor)) return false;
-    bytes = stream_buffer_.data();
-    job.out_of_memory = stream_buffer_.size() != descriptor.length;
+  if ((descriptor.flags & message_flag::streamed) != 0) {
+    if (!begin_stream(descriptor, head_length, head)) return false;
+    job.out_of_memory = head.size() != head_length;
+    job.arguments = ArgumentBytes(static_cast<ArgumentStream&>(*this));
   } else {
-    bytes = memory_->job_bytes + (descriptor.position & byte_mask);
+    const bool in_place = (descriptor.flags & message_flag::in_place) != 0;
+    const std::byte* const bytes =
+        in_place ? descriptor.bytes : memory_->job_bytes + (descriptor.position & byte_mask);
+    head = {bytes, head_length};
+    job.arguments = std::span{bytes + head_length, descriptor.length - head_length};
   }
-  std::span<const std::byte> all{bytes, job.out_of_memory ? 0 : descriptor.length};
+  if (job.out_of_memory) {
+    job.arguments = {};
+  } else if (limits_length != 0) {
+    std::memcpy(limits, head.data(), sizeof limits);
+    head = head.subspan(limits_length);
+  }
+  job.prefix = head;
   job.soft_limit.reset();
   job.hard_limit.reset();
-  if ((descriptor.flags & message_flag::limits) != 0 && !job.out_of_memory) {
-    std::int64_t limits[2];
-    std::memcpy(limits, all.data(), sizeof limits);
-    if (limits[0] > 0) job.soft_limit = Duration(limits[0]);
-    if (limits[1] > 0) job.hard_limit = Duration(limits[1]);
-    all = all.subspan(sizeof limits);
-  }
-  const std::size_t prefix = job.out_of_memory ? 0 : descriptor.prefix_length;
-  job.prefix = all.first(prefix);
-  job.arguments = all.subspan(prefix);
+  if (limits[0] > 0) job.soft_limit = Duration(limits[0]);
+  if (limits[1] > 0) job.hard_limit = Duration(limits[1]);
   return true;
 }
 
@@ -135,31 +168,63 @@ bool WorkerChannel::ask_for_word(const JobDescriptor& descriptor, ClaimedJob& jo
   return true;
 }
 
-bool WorkerChannel::read_stream(const JobDescriptor& descriptor) {
-  ControlBlock& control = memory_->control;
-  std::byte* at = nullptr;
+/// Takes what comes before the arguments; none of it, if there is no room. False if the host is gone.
+bool WorkerChannel::begin_stream(const JobDescriptor& descriptor, std::size_t head,
+                                 std::span<const std::byte>& bytes) {
+  stream_position_ = stream_told_ = descriptor.position;
+  stream_end_ = descriptor.position + descriptor.length;
   try {
-    at = stream_buffer_.extend(descriptor.length);
+    std::byte* const to = stream_head_.extend(head);
+    bytes = {to, head};
+    return take_stream(to, head);
   } catch (const std::bad_alloc&) {
-    // The stream is read to its end, and the job fails.
+    return true;
   }
-  stream_position_ = descriptor.position;
-  const std::uint64_t end = descriptor.position + descriptor.length;
-  while (stream_position_ != end) {
-    if (!wait_until_ready(WorkerSleep::for_job_bytes)) return false;
+}
+
+/// Takes the next bytes of the stream, to nowhere if `to` is null. False if the host is gone.
+bool WorkerChannel::take_stream(std::byte* to, std::size_t count) {
+  const ControlBlock& control = memory_->control;
+  while (count != 0) {
+    if (!ready(WorkerSleep::for_job_bytes)) {
+      tell_what_was_read();
+      if (!wait_until_ready(WorkerSleep::for_job_bytes)) return false;
+    }
     const std::uint64_t available = control.job_bytes_tail.load(std::memory_order_acquire) - stream_position_;
     const std::size_t offset = stream_position_ & byte_mask;
-    const auto count = static_cast<std::size_t>(
-        std::min({available, end - stream_position_, std::uint64_t{byte_ring_size - offset}}));
-    if (at != nullptr) {
-      std::memcpy(at, memory_->job_bytes + offset, count);
-      at += count;
+    const auto taken = static_cast<std::size_t>(
+        std::min({available, std::uint64_t{count}, std::uint64_t{byte_ring_size - offset}}));
+    if (to != nullptr) {
+      std::memcpy(to, memory_->job_bytes + offset, taken);
+      to += taken;
     }
-    stream_position_ += count;
-    control.job_bytes_read.store(stream_position_, std::memory_order_release);
-    signal_host();
+    count -= taken;
+    stream_position_ += taken;
+    if (left() == 0 || stream_position_ - stream_told_ >= stream_piece) tell_what_was_read();
   }
   return true;
+}
+
+void WorkerChannel::tell_what_was_read() noexcept {
+  if (stream_told_ == stream_position_) return;
+  stream_told_ = stream_position_;
+  memory_->control.job_bytes_read.store(stream_position_, std::memory_order_release);
+  signal_host();
+}
+
+std::size_t WorkerChannel::left() const noexcept {
+  return static_cast<std::size_t>(stream_end_ - stream_position_);
+}
+
+void WorkerChannel::read(void* to, std::size_t count) {
+  if (count > left()) archives::fail_truncated();
+  if (!take_stream(static_cast<std::byte*>(to), count)) throw HostGone();
+}
+
+std::span<const std::byte> WorkerChannel::read_all() {
+  const std::size_t count = left();
+  read(stream_buffer_.extend(count), count);
+  return stream_buffer_.view();
 }
 
 bool WorkerChannel::publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes,
@@ -170,8 +235,23 @@ bool WorkerChannel::publish(const ClaimedJob& job, ResultKind kind, std::span<co
     add_to_draft(job, kind, bytes);
     return true;
   }
+  return pass_over_draft() && publish_now(job, kind, bytes, 1, last);
+}
+
+bool WorkerChannel::publish_stream(const ClaimedJob& job, std::size_t length, bool last) {
+  if (job.pack && !pass_over_draft()) return false;
+  ResultDescriptor* const descriptor = next_result(job, ResultKind::value, length, 1, last);
+  if (descriptor == nullptr) return false;
+  announce_stream(*descriptor);
+  publish_result();
+  return true;
+}
+
+/// For the answer to a job of a pack that is too long for a draft.
+bool WorkerChannel::pass_over_draft() {
+  if (!publish_draft()) return false;
   draft_.first = (draft_.first + 1) & Claim::mask;
-  return publish_now(job, kind, bytes, 1, last);
+  return true;
 }
 
 /// From now on it is not lost with the worker.
@@ -200,37 +280,53 @@ bool WorkerChannel::publish_draft() {
 
 bool WorkerChannel::publish_now(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes,
                                 std::uint32_t count, bool last) {
-  ControlBlock& control = memory_->control;
-  last_finished_ = Clock::now();
+  ResultDescriptor* const descriptor = next_result(job, kind, bytes.size(), count, last);
+  if (descriptor == nullptr) return false;
   const bool whole = bytes.size() <= longest_whole_message;
-  if (!wait_for_room(whole && bytes.size() > inline_bytes ? bytes.size() : 0)) return false;
+  if (bytes.size() <= inline_bytes) {
+    descriptor->flags |= message_flag::in_place;
+    if (!bytes.empty()) std::memcpy(descriptor->bytes, bytes.data(), bytes.size());
+  } else if (whole) {
+    const std::size_t offset = result_bytes_end_ & byte_mask;
+    if (offset + bytes.size() > byte_ring_size) result_bytes_end_ += byte_ring_size - offset;
+    descriptor->position = result_bytes_end_;
+    std::memcpy(memory_->result_bytes + (result_bytes_end_ & byte_mask), bytes.data(), bytes.size());
+    result_bytes_end_ += bytes.size();
+  } else {
+    announce_stream(*descriptor);
+  }
+  publish_result();
+  return whole || write_stream(bytes);
+}
 
+/// What the host will read next, with room for `length` bytes unless they are streamed. nullptr if the host
+/// is gone.
+ResultDescriptor* WorkerChannel::next_result(const ClaimedJob& job, ResultKind kind, std::size_t length,
+                                             std::uint32_t count, bool last) {
+  last_finished_ = Clock::now();
+  const bool in_ring = length > inline_bytes && length <= longest_whole_message;
+  if (!wait_for_room(in_ring ? length : 0)) return nullptr;
   ResultDescriptor& descriptor = memory_->results[result_tail_ % ring_slots];
   descriptor.job_id = job.id;
   descriptor.elapsed_ns = static_cast<std::uint64_t>((*last_finished_ - job.started).count());
   descriptor.started_ns = job.started.time_since_epoch().count();
-  descriptor.length = static_cast<std::uint32_t>(bytes.size());
+  descriptor.length = static_cast<std::uint32_t>(length);
   descriptor.kind = kind;
   descriptor.count = static_cast<std::uint16_t>(count);
   descriptor.flags = last ? message_flag::last : std::uint8_t{0};
-  if (bytes.size() <= inline_bytes) {
-    descriptor.flags |= message_flag::in_place;
-    if (!bytes.empty()) std::memcpy(descriptor.bytes, bytes.data(), bytes.size());
-  } else if (whole) {
-    const std::size_t offset = result_bytes_end_ & byte_mask;
-    if (offset + bytes.size() > byte_ring_size) result_bytes_end_ += byte_ring_size - offset;
-    descriptor.position = result_bytes_end_;
-    std::memcpy(memory_->result_bytes + (result_bytes_end_ & byte_mask), bytes.data(), bytes.size());
-    result_bytes_end_ += bytes.size();
-  } else {
-    descriptor.flags |= message_flag::streamed;
-    descriptor.position = result_bytes_end_;
-    control.result_bytes_tail.store(result_bytes_end_, std::memory_order_relaxed);
-  }
+  return &descriptor;
+}
+
+void WorkerChannel::announce_stream(ResultDescriptor& descriptor) noexcept {
+  descriptor.flags |= message_flag::streamed;
+  descriptor.position = result_bytes_end_;
+  memory_->control.result_bytes_tail.store(result_bytes_end_, std::memory_order_relaxed);
+}
+
+void WorkerChannel::publish_result() noexcept {
   ++result_tail_;
-  control.result_tail.store(result_tail_, std::memory_order_seq_cst);
+  memory_->control.result_tail.store(result_tail_, std::memory_order_seq_cst);
   ring_if_wanted();
-  return whole || write_stream(bytes);
 }
 
 bool WorkerChannel::wait_for_room(std::size_t length) {

@@ -7,6 +7,7 @@
 #include "channel/spin.hpp"
 
 #include <procpool/byte_buffer.hpp>
+#include <procpool/detail/argument_bytes.hpp>
 #include <procpool/process_backend.hpp>
 #include <procpool/types.hpp>
 
@@ -16,7 +17,7 @@
 
 namespace procpool::detail {
 
-/// A job that this worker has claimed. The spans are valid until the next call of WorkerChannel::next().
+/// A job that this worker has claimed. Its bytes are valid until the next call of WorkerChannel::next().
 struct ClaimedJob {
   JobId id = 0;
   std::uint64_t task = 0;
@@ -29,13 +30,13 @@ struct ClaimedJob {
   std::optional<Duration> hard_limit;
   TimePoint started;
   std::span<const std::byte> prefix;
-  std::span<const std::byte> arguments;
+  ArgumentBytes arguments;
   bool refused = false;        ///< the host does not want it any more
-  bool out_of_memory = false;  ///< there was no room for the arguments; the spans are empty
+  bool out_of_memory = false;  ///< there was no room for what came before the arguments; there are no bytes
 };
 
 /// Takes jobs and gives results. For the one thread of the worker. The host is trusted.
-class WorkerChannel {
+class WorkerChannel final : private ArgumentStream {
  public:
   /// Throws std::invalid_argument if the memory is not a channel's.
   WorkerChannel(WorkerLink& link, Duration longest_spin);
@@ -58,6 +59,15 @@ class WorkerChannel {
   /// comes into the draft, which next() publishes. Waits for room; false if the host is gone. After the
   /// `last` answer the worker has to end.
   bool publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes, bool last = false);
+
+  /// The same for a value of more than `longest_whole_message` bytes that follow by write_stream().
+  bool publish_stream(const ClaimedJob& job, std::size_t length, bool last);
+  /// False if the host is gone.
+  bool write_stream(std::span<const std::byte> bytes);
+
+  /// Has to be called before a job is answered: takes what nobody has read of its arguments. False if the
+  /// host is gone.
+  bool skip_arguments() { return left() == 0 || take_stream(nullptr, left()); }
 
   [[nodiscard]] std::size_t max_message() const noexcept {
     return static_cast<std::size_t>(memory_->control.max_message);  // the host's own size_t
@@ -87,22 +97,34 @@ class WorkerChannel {
   bool try_claim(ClaimedJob& job);
   bool begin_message(std::uint32_t number, ClaimedJob& job);
   void next_of_pack(ClaimedJob& job) noexcept;
+  bool gather_pack(ClaimedJob& job);
   void take_arguments(ClaimedJob& job) noexcept;
   void add_to_draft(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes) noexcept;
   bool publish_draft();
+  bool pass_over_draft();
   bool publish_now(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes,
                    std::uint32_t count, bool last);
+  ResultDescriptor* next_result(const ClaimedJob& job, ResultKind kind, std::size_t length,
+                                std::uint32_t count, bool last);
+  void announce_stream(ResultDescriptor& descriptor) noexcept;
+  void publish_result() noexcept;
   bool read_arguments(const JobDescriptor& descriptor, ClaimedJob& job);
   bool ask_for_word(const JobDescriptor& descriptor, ClaimedJob& job);
-  bool read_stream(const JobDescriptor& descriptor);
+  bool begin_stream(const JobDescriptor& descriptor, std::size_t head, std::span<const std::byte>& bytes);
+  bool take_stream(std::byte* to, std::size_t count);
+  void tell_what_was_read() noexcept;
   bool wait_for_room(std::size_t length);
-  bool write_stream(std::span<const std::byte> bytes);
   [[nodiscard]] bool ready(WorkerSleep reason) const noexcept;
   bool wait_until_ready(WorkerSleep reason);
   bool sleep(WorkerSleep reason);
   void signal_host() noexcept;
   void ring_if_wanted() noexcept;
   std::string_view next_image_record() noexcept;
+
+  // The arguments of the job at hand, if they are streamed.
+  [[nodiscard]] std::size_t left() const noexcept override;
+  void read(void* to, std::size_t count) override;
+  std::span<const std::byte> read_all() override;
 
   WorkerLink& link_;
   ChannelMemory* memory_;
@@ -118,8 +140,11 @@ class WorkerChannel {
   std::uint32_t result_tail_ = 0;
   std::uint64_t result_bytes_end_ = 0;
   std::uint64_t stream_position_ = 0;  ///< of the job being read
+  std::uint64_t stream_told_ = 0;      ///< the host knows that so much was read
+  std::uint64_t stream_end_ = 0;
   std::size_t room_wanted_ = 0;
   JobId asked_for_ = 0;
+  ByteBuffer stream_head_;  ///< what came before the arguments
   ByteBuffer stream_buffer_;
   std::uint32_t images_seen_ = 0;
   std::size_t image_bytes_seen_ = 0;

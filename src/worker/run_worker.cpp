@@ -9,6 +9,8 @@
 #include "worker/task_context.hpp"
 
 #include <procpool/byte_buffer.hpp>
+#include <procpool/detail/argument_bytes.hpp>
+#include <procpool/detail/result_bytes.hpp>
 #include <procpool/errors.hpp>
 #include <procpool/exception.hpp>
 #include <procpool/process_backend.hpp>
@@ -56,7 +58,7 @@ void flush_output() noexcept {
   std::cout.flush();
 }
 
-class WorkerLoop final : private ProgressReporter {
+class WorkerLoop final : private ProgressReporter, private ResultStream {
  public:
   explicit WorkerLoop(WorkerLink& link) : channel_(link, longest_spin()) {}
 
@@ -65,12 +67,16 @@ class WorkerLoop final : private ProgressReporter {
     int code = 0;
     while (channel_.next(job_, flush_output)) {
       ByteBuffer answer(channel_.max_message());
+      streamed_ = false;
       const ResultKind kind = answer_to(job_, answer);
-      const bool last = job_.kind == MessageKind::task && is_worn_out();
-      if (!channel_.publish(job_, kind, answer.view(), last)) return 0;
+      if (!streamed_) {
+        last_ = is_last();
+        host_gone_ = !channel_.skip_arguments() || !channel_.publish(job_, kind, answer.view(), last_);
+      }
+      if (host_gone_) break;
       // One that could not begin is of no use; the host starts another, if it may.
       if (job_.kind == MessageKind::hello && kind == ResultKind::exception) code = startup_failed;
-      if (last || code != 0) break;
+      if (last_ || code != 0) break;
     }
     run_exit_task(code);
     return code;
@@ -80,7 +86,8 @@ class WorkerLoop final : private ProgressReporter {
   static constexpr int startup_failed = 70;  // EX_SOFTWARE of sysexits.h
 
   /// The task that has just ended was the last that this worker may run.
-  bool is_worn_out() {
+  bool is_last() {
+    if (job_.kind != MessageKind::task) return false;
     ++tasks_;
     if (channel_.max_tasks() != 0 && tasks_ >= channel_.max_tasks()) return true;
     if (channel_.max_footprint() == 0) return false;
@@ -141,7 +148,7 @@ class WorkerLoop final : private ProgressReporter {
         invoke_ = find_invoker(TaskRef{job.task}, prefix_);
       }
       if (!job.chunk) {
-        invoke_(prefix_, job.arguments, answer);
+        invoke_(prefix_, job.arguments, result_of_one(answer));
         return ResultKind::value;
       }
       run_chunk(job, answer);
@@ -151,6 +158,22 @@ class WorkerLoop final : private ProgressReporter {
       encode_failure(answer);
       return ResultKind::exception;
     }
+  }
+
+  /// Whether this worker has to end with the task can be told before its result is gone, unless that depends
+  /// on what it leaves behind.
+  ResultBytes result_of_one(ByteBuffer& answer) noexcept {
+    if (channel_.max_footprint() != 0) return answer;
+    return {answer, *this, longest_whole_message};
+  }
+  void begin(std::size_t size) noexcept override {
+    streamed_ = true;
+    last_ = is_last();
+    host_gone_ = !channel_.publish_stream(job_, size, last_);
+  }
+  void write(const void* bytes, std::size_t count) noexcept override {
+    const std::span piece{static_cast<const std::byte*>(bytes), count};
+    host_gone_ = host_gone_ || !channel_.write_stream(piece);
   }
 
   /// In a catch block. Where memory is capped, running out of it is the limit's doing.
@@ -181,7 +204,8 @@ class WorkerLoop final : private ProgressReporter {
 
   /// Each item has an outcome of its own: kind (8 bits), length (32 bits), bytes.
   void run_chunk(const ClaimedJob& job, ByteBuffer& answer) {
-    std::span<const std::byte> left = job.arguments;
+    const ResultBytes result(answer);
+    std::span<const std::byte> left = job.arguments.whole();
     for (std::uint32_t i = 0; i < job.items; ++i) {
       std::uint32_t length = 0;
       std::memcpy(&length, left.data(), sizeof length);
@@ -193,7 +217,7 @@ class WorkerLoop final : private ProgressReporter {
       const std::size_t begin = answer.size();
       ResultKind kind = ResultKind::value;
       try {
-        invoke_(prefix_, arguments, answer);
+        invoke_(prefix_, arguments, result);
       } catch (...) {
         answer.truncate(begin);
         encode_failure(answer);
@@ -212,6 +236,9 @@ class WorkerLoop final : private ProgressReporter {
   std::span<const std::byte> prefix_;
   std::uint64_t first_footprint_ = 0;  ///< what it was born with, if that matters
   std::uint64_t tasks_ = 0;
+  bool streamed_ = false;  ///< the answer to the job at hand is with the host already
+  bool last_ = false;      ///< it was the last one
+  bool host_gone_ = false;
   TaskInvoker exit_task_ = nullptr;
   ByteBuffer exit_task_prefix_;
 };

@@ -50,6 +50,8 @@ class Hold {
 TEST_P(Acknowledgement, EveryKindOfCallWorksWithIt) {
   Pool pool(synack());
   EXPECT_EQ(pool.apply(tasks::add, 2, 3), 5);
+  const auto bytes = tasks::bytes(std::size_t{5} << 20U, 5);
+  EXPECT_EQ(pool.apply(tasks::echo_bytes, bytes), bytes);
   EXPECT_EQ(pool.map(tasks::square, std::vector{1, 2, 3}), (std::vector{1, 4, 9}));
   EXPECT_EQ(pool.map(tasks::square, std::vector{1, 2, 3}, 2), (std::vector{1, 4, 9}));
   int sum = 0;
@@ -81,6 +83,19 @@ TEST_P(Acknowledgement, AnAcceptCallbackThatThrowsRefusesTheJob) {
   EXPECT_EQ(acks.first(2).front(), std::pair(refused.job_id(), false));
   EXPECT_TRUE(acks.first(2).back().second);
   EXPECT_EQ(pool.stats().restarts, 0U) << "a refusal costs no worker";
+}
+
+TEST_P(Acknowledgement, ARefusedJobMayHaveLongArguments) {
+  Pool pool(synack(1));
+  const auto bytes = tasks::bytes(std::size_t{5} << 20U, 5);
+  for (int i = 0; i < 3; ++i) {
+    const auto refused =
+        pool.apply_async(tasks::echo_bytes, std::tuple{bytes},
+                         {.accept_callback = [](Pid, TimePoint) { throw std::runtime_error("not now"); }});
+    thrown_by<Terminated>([&] { refused.get(patience); });
+    EXPECT_EQ(pool.apply(tasks::echo_bytes, bytes), bytes);
+  }
+  EXPECT_EQ(pool.stats().restarts, 0U);
 }
 
 TEST_P(Acknowledgement, NothingRunsBeforeTheHostsWord) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -28,6 +29,36 @@ int crash_on(std::vector<std::uint8_t>) {
 void throw_bytes(std::size_t size) {
   throw std::runtime_error(std::string(size, 'x'));
 }
+
+using Mixed = std::tuple<int, std::string, std::vector<double>, std::pair<bool, std::wstring>>;
+Mixed turned(int number, std::string text, std::vector<double> numbers, std::pair<bool, std::wstring> wide) {
+  return {-number, std::move(text), std::move(numbers), {!wide.first, std::move(wide.second)}};
+}
+struct Labelled {
+  std::string label;
+  std::vector<std::uint8_t> bytes;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(label, bytes);
+  }
+};
+Labelled relabel(Labelled labelled, const std::string& label) {
+  return {label, std::move(labelled.bytes)};
+}
+std::vector<std::uint8_t> kept_in_the_worker;
+const std::vector<std::uint8_t>& keep(std::vector<std::uint8_t> bytes) {
+  kept_in_the_worker = std::move(bytes);
+  return kept_in_the_worker;
+}
+
+struct Table {
+  std::vector<std::uint32_t> numbers;
+  std::uint32_t operator()(std::uint32_t x) const { return numbers[x % numbers.size()] + x; }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(numbers);
+  }
+};
 
 // What surrounds the bytes of a vector in a message is less than this.
 constexpr std::size_t overhead = 64;
@@ -57,6 +88,64 @@ TEST_P(LargeMessages, ALongArgumentMayHaveAShortResultAndTheOtherWayRound) {
     EXPECT_EQ(pool.apply(size_of, tasks::bytes(size, 1)), size);
     EXPECT_EQ(pool.apply(tasks::bytes, size, 7U), tasks::bytes(size, 7));
   }
+}
+
+TEST_P(LargeMessages, AreOfAnyTypes) {
+  Pool pool = make_pool(1);
+  const std::string text(3 * mib, 't');
+  const std::vector<double> numbers(200'003, 0.1);
+  const std::wstring wide(300'001, L'w');
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(pool.apply(turned, 7, text, numbers, std::pair{true, wide}),
+              Mixed(-7, text, numbers, {false, wide}));
+    EXPECT_EQ(pool.apply(turned, 7, "", numbers, std::pair{true, L""}), Mixed(-7, "", numbers, {false, L""}));
+    const auto bytes = tasks::bytes(4 * mib, 4);
+    const Labelled labelled = pool.apply(relabel, Labelled{"old", bytes}, "new");
+    EXPECT_EQ(labelled.label, "new");
+    EXPECT_EQ(labelled.bytes, bytes);
+    EXPECT_EQ(pool.apply(keep, bytes), bytes);
+  }
+}
+
+TEST_P(LargeMessages, AreSentAlsoByTheLastTaskOfAWorker) {
+  PoolOptions with = options(1);
+  with.max_tasks_per_child = 2;
+  Pool pool(std::move(with));
+  const auto bytes = tasks::bytes(3 * mib, 3);
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(pool.apply(tasks::echo_bytes, bytes), bytes);
+  EXPECT_TRUE(becomes_true([&] { return pool.stats().restarts >= 2; }));
+  EXPECT_EQ(pool.stats().lost, 0U);
+}
+
+TEST_P(LargeMessages, MayBeTheStateOfAFunctionObjectThatIsMapped) {
+  Pool pool = make_pool(2);
+  std::vector<std::uint32_t> items(500);
+  std::iota(items.begin(), items.end(), 0U);
+  static_cast<void>(pool.map([](std::uint32_t x) { return x; }, items));  // now items are known to be fast
+  Table table;
+  for (std::uint32_t i = 0; i < 700'001; ++i) table.numbers.push_back(i * 7);
+  const std::vector<std::uint32_t> found = pool.map(table, items);
+  ASSERT_EQ(found.size(), items.size());
+  for (const std::uint32_t x : items) ASSERT_EQ(found[x], table(x));
+}
+
+TEST_P(LargeMessages, MayBeResultsOfShortItems) {
+  Pool pool = make_pool(2);
+  std::vector<std::size_t> sizes;
+  for (std::size_t i = 0; i < 300; ++i) sizes.push_back(i % 50 == 7 ? mib + i : i);
+  const auto make = [](std::size_t size) { return tasks::bytes(size, 1); };
+  const std::vector<std::vector<std::uint8_t>> made = pool.map(make, sizes);
+  ASSERT_EQ(made.size(), sizes.size());
+  for (std::size_t i = 0; i < sizes.size(); ++i) ASSERT_EQ(made[i], tasks::bytes(sizes[i], 1)) << i;
+}
+
+TEST_P(LargeMessages, ThatATaskHasNoUseForCostNothingElse) {
+  Pool pool = make_pool(1);
+  const auto bytes = tasks::bytes(5 * mib, 5);
+  // Whether the task is there is known before its arguments are read.
+  const auto absent = named<int(std::vector<std::uint8_t>)>("there is no such task");
+  thrown_by<TaskNotFoundError>([&] { pool.apply(absent, bytes); });
+  EXPECT_EQ(pool.apply(tasks::echo_bytes, bytes), bytes);
 }
 
 TEST_P(LargeMessages, LongAndShortOnesMayMix) {

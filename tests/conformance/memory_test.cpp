@@ -140,6 +140,20 @@ TEST_P(Memory, WhatLargeMessagesHaveTakenIsThereForTheNextTask) {
   EXPECT_EQ(pool.apply(devour, 72U), 72U);
 }
 
+TEST_P(Memory, ArgumentsThatAWorkerHasNoRoomForAreAnErrorOfTheirJob) {
+  if (const std::string why = obstacle(); !why.empty()) GTEST_SKIP() << why;
+  PoolOptions limited = options(1);
+  limited.memory_limit = 96 * MiB;
+  if (limit_counts_all(limited)) *limited.memory_limit = *limited.memory_limit + fresh_footprint(options(1));
+  Pool pool(std::move(limited));
+  if (pool.memory_limit_by() != MemoryLimitBy::kernel)
+    GTEST_SKIP() << "no allocation fails where memory is sampled";
+  const Pid worker = pool.apply(tasks::worker_pid);
+  thrown_by<MemoryLimitExceeded>([&] { pool.apply(echo, std::string(std::size_t{240} << 20U, 'x')); });
+  EXPECT_EQ(pool.apply(echo, "short"), "short");
+  EXPECT_EQ(pool.apply(tasks::worker_pid), worker);
+}
+
 TEST_P(Memory, ATaskThatCopesWithTheLimitKeepsItsResult) {
   if (const std::string why = obstacle(); !why.empty()) GTEST_SKIP() << why;
   PoolOptions limited = options(1);

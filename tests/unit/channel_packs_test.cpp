@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -95,8 +96,8 @@ TEST_F(Packs, AreClaimedOneByOneAndAnsweredTogether) {
     ASSERT_EQ(claim(), id);
     EXPECT_EQ(pair.shared().control.current, id);
     EXPECT_EQ(job.continues, id != 10);
-    ASSERT_EQ(job.arguments.size(), sizeof id);
-    EXPECT_EQ(std::memcmp(job.arguments.data(), &id, sizeof id), 0);
+    ASSERT_EQ(job.arguments.whole().size(), sizeof id);
+    EXPECT_EQ(std::memcmp(job.arguments.whole().data(), &id, sizeof id), 0);
     EXPECT_EQ(receive(), std::nullopt);
     answer();
   }
@@ -356,6 +357,28 @@ TEST(HostileJobs, ASingleJobAnsweredAsAPackIsAViolation) {
   Answer got;
   EXPECT_FALSE(pair.host.receive(got));
   EXPECT_NE(pair.host.violation(), nullptr);
+}
+
+TEST_F(Packs, WhatIsLeftOfALongOneStillArrives) {
+  const std::vector<std::byte> prefix(2 * byte_ring_size, std::byte{7});
+  const std::uint32_t no_arguments[3] = {};  // the lengths
+  Message message;
+  message.id = 1;
+  message.prefix = prefix;
+  message.count = 3;
+  message.pack = true;
+  message.arguments = std::as_bytes(std::span(no_arguments));
+  pair.host.stage(message);
+  pair.host.commit();
+  bool claimed = false;
+  std::thread worker([&] { claimed = pair.worker.next(job, no_idle); });
+  while (!pair.host.has_begun()) std::this_thread::yield();
+  EXPECT_EQ(pair.host.take_back(2), 2U);
+  while (pair.host.streaming()) pair.host.pump();
+  worker.join();
+  ASSERT_TRUE(claimed);
+  EXPECT_EQ(job.id, 1U);
+  EXPECT_TRUE(same(job.prefix, prefix));
 }
 
 }  // namespace

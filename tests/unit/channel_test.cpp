@@ -72,7 +72,7 @@ TEST_F(Channel, CarriesAJobAndItsAnswer) {
   EXPECT_EQ(job.items, 3U);
   EXPECT_TRUE(job.chunk);
   EXPECT_EQ(job.kind, MessageKind::task);
-  EXPECT_TRUE(same(job.arguments, arguments));
+  EXPECT_TRUE(same(job.arguments.whole(), arguments));
   EXPECT_TRUE(job.prefix.empty());
   EXPECT_FALSE(receive(77));
   const auto result = pattern(20, 2);
@@ -99,7 +99,7 @@ TEST_F(Channel, PrefixArgumentsAndLimitsArriveApartAtEverySize) {
         publish(message);
         const ClaimedJob job = claim();
         ASSERT_TRUE(same(job.prefix, prefix)) << prefix_size << '+' << argument_size;
-        ASSERT_TRUE(same(job.arguments, arguments)) << prefix_size << '+' << argument_size;
+        ASSERT_TRUE(same(job.arguments.whole(), arguments)) << prefix_size << '+' << argument_size;
         EXPECT_EQ(job.hard_limit.has_value(), limited);
         EXPECT_FALSE(job.soft_limit.has_value());
         if (limited) {
@@ -176,7 +176,24 @@ TEST_F(Channel, TakingBackGivesTheirBytesBackToo) {
     EXPECT_FALSE(pair.host.has_room(message));
     ASSERT_EQ(pair.host.take_back(1), 1U);
   }
-  EXPECT_TRUE(same(first.arguments, big));
+  EXPECT_TRUE(same(first.arguments.whole(), big));
+}
+
+TEST_F(Channel, ArgumentsThatStillComeWhenTheHostGoesAreAnErrorOfTheirReader) {
+  const auto long_arguments = pattern(2 * byte_ring_size, 3);
+  Message message;
+  message.id = 1;
+  message.prefix = std::span(long_arguments).first(10);
+  message.arguments = long_arguments;
+  publish(message);
+  const ClaimedJob job = claim();
+  EXPECT_TRUE(same(job.prefix, message.prefix));
+  ASSERT_NE(job.arguments.stream(), nullptr);
+  EXPECT_EQ(job.arguments.stream()->left(), long_arguments.size());
+  pair.host_gone = true;
+  pair.worker_bell.ring();
+  EXPECT_THROW(static_cast<void>(job.arguments.whole()), std::runtime_error);
+  EXPECT_FALSE(pair.worker.skip_arguments());
 }
 
 TEST_F(Channel, HasRoomForAsManyJobsAsItsRingButOne) {
@@ -312,8 +329,8 @@ TEST_F(Channel, CountersMayRunOverTheirEnds) {
     ASSERT_EQ(pair.host.unclaimed(), 5U);
     for (std::size_t i = 0; i < 5; ++i) {
       const ClaimedJob job = claim();
-      ASSERT_TRUE(same(job.arguments, std::span(text).first(i * 15)));
-      answer(job, job.arguments);
+      ASSERT_TRUE(same(job.arguments.whole(), std::span(text).first(i * 15)));
+      answer(job, job.arguments.whole());
       if (i == 2) {
         ASSERT_EQ(pair.host.unclaimed(), 2U);
       }

@@ -5,6 +5,7 @@
 #include <procpool/codec.hpp>
 #include <procpool/errors.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bitset>
 #include <chrono>
@@ -21,6 +22,7 @@
 #include <optional>
 #include <queue>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -51,6 +53,46 @@ T round_trip(const T& value) {
 template <class T>
 void expect_same(const T& value) {
   EXPECT_EQ(round_trip(value), value);
+}
+
+/// The bytes of a buffer, as if they were on their way.
+class BytesOnTheirWay final : public procpool::detail::ArgumentStream {
+ public:
+  explicit BytesOnTheirWay(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  [[nodiscard]] std::size_t left() const noexcept override { return bytes_.size(); }
+  void read(void* to, std::size_t count) override {
+    if (count > bytes_.size()) procpool::archives::fail_truncated();
+    std::copy_n(bytes_.begin(), count, static_cast<std::byte*>(to));
+    bytes_ = bytes_.subspan(count);
+  }
+  std::span<const std::byte> read_all() override { return std::exchange(bytes_, {}); }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+class BufferAsStream final : public procpool::detail::ResultStream {
+ public:
+  void begin(std::size_t) noexcept override {}
+  void write(const void* bytes, std::size_t count) noexcept override { written.append(bytes, count); }
+  ByteBuffer written;
+};
+
+template <class T>
+void expect_same_by_streams(const T& value) {
+  ByteBuffer bytes;
+  encode(bytes, value);
+  EXPECT_EQ(procpool::detail::direct_size(value), bytes.size());
+  BufferAsStream out;
+  procpool::detail::write_direct(out, value);
+  EXPECT_TRUE(std::ranges::equal(out.written.view(), bytes.view()));
+  T read{};
+  BytesOnTheirWay in(bytes.view());
+  procpool::detail::read_direct(in, read);
+  EXPECT_EQ(read, value);
+  EXPECT_EQ(in.left(), 0U);
+  BytesOnTheirWay cut(bytes.view().first(bytes.size() - 1));
+  EXPECT_THROW(procpool::detail::read_direct(cut, read), std::exception);
 }
 
 enum class Colour : std::uint8_t { red, green, blue };
@@ -151,6 +193,17 @@ struct ThrowsWhenMade {
     archive(text);
   }
 };
+
+TEST(Codec, StreamsHaveTheBytesOfBuffers) {
+  expect_same_by_streams(std::string("text"));
+  expect_same_by_streams(std::string(100'000, 'x'));
+  expect_same_by_streams(std::vector<double>(10'007, 0.5));
+  expect_same_by_streams(std::array<std::array<double, 30>, 30>{{{1.5}}});
+  expect_same_by_streams(std::array<std::pair<bool, int>, 50>{{{true, 7}}});
+  expect_same_by_streams(std::tuple{true, Colour::blue,
+                                    std::pair{std::wstring(9000, L'w'), std::array{1, 2, 3}},
+                                    std::vector<std::byte>(40'000, std::byte{7}), std::string(), 1.5});
+}
 
 TEST(Codec, NumbersKeepTheirValue) {
   expect_same(true);

@@ -129,6 +129,8 @@ class Victim {
     }
     host.release();
     ASSERT_LE(front_, next_);
+    // A job that is answered has no arguments any more.
+    ASSERT_TRUE(front_ < next_ || !host.streaming());
     Message message;
     message.id = next_;
     const std::uint32_t size = random() % 20;

@@ -6,7 +6,10 @@
 
 #include <procpool/byte_buffer.hpp>
 #include <procpool/codec.hpp>
+#include <procpool/detail/argument_bytes.hpp>
 #include <procpool/detail/callable.hpp>
+#include <procpool/detail/direct_codec.hpp>
+#include <procpool/detail/result_bytes.hpp>
 #include <procpool/detail/task_ref.hpp>
 
 #include <atomic>
@@ -37,10 +40,48 @@ template <class F>
   }
 }
 
+template <class Stored>
+[[nodiscard]] Stored read_stream(ArgumentStream& stream) {
+  try {
+    Stored stored{};
+    read_direct(stream, stored);
+    if (stream.left() != 0) fail_left_over(stream.left());
+    return stored;
+  } catch (const cereal::Exception&) {
+    throw_serialization_error(CodecStep::decode, typeid(Stored));
+  }
+}
+
+/// Reads them straight from their stream, if they come in one and are of types that need no archive.
+template <class Stored>
+[[nodiscard]] Stored decode_arguments(const ArgumentBytes& arguments) {
+  if constexpr (is_direct<Stored>) {
+    if (arguments.stream() != nullptr) return read_stream<Stored>(*arguments.stream());
+  }
+  return decode<Stored>(arguments.whole());
+}
+
+/// To the stream, if it is long and `Streamable`.
+template <bool Streamable, class R>
+void encode_result(const ResultBytes& result, const R& value) {
+  if constexpr (Streamable && is_direct<R>) {
+    const std::size_t size = direct_size(value);
+    if (ResultStream* const stream = result.stream_for(size)) {
+      stream->begin(size);
+      write_direct(*stream, value);
+      return;
+    }
+  }
+  encode(result.buffer(), value);
+}
+
 /// Decodes the arguments for parameters P, calls, and encodes the result.
 template <ResultUse Use, class F, class... P>
-void call_with(F& callable, TypeList<P...>, std::span<const std::byte> arguments, ByteBuffer& result) {
-  auto stored = decode<std::tuple<Storage<P>...>>(arguments);
+void call_with(F& callable, TypeList<P...>, const ArgumentBytes& arguments, const ResultBytes& result) {
+  using Stored = std::tuple<Storage<P>...>;
+  // A job has ended when its result is on the way: nothing of the user's may be left to run then.
+  constexpr bool streamable = is_direct<Stored> && std::is_trivially_destructible_v<F>;
+  auto stored = decode_arguments<Stored>(arguments);
   const auto call = [&]<std::size_t... I>(std::index_sequence<I...>)->decltype(auto) {
     return callable(hand_over<P>(std::get<I>(stored))...);
   };
@@ -50,16 +91,16 @@ void call_with(F& callable, TypeList<P...>, std::span<const std::byte> arguments
     static_cast<void>(call(indexes));
   } else if constexpr (std::is_same_v<std::decay_t<R>, Storage<R>>) {
     const auto& value = call(indexes);
-    encode(result, static_cast<const Storage<R>&>(value));
+    encode_result<streamable>(result, static_cast<const Storage<R>&>(value));
   } else {
     // What it looks at may be an argument, which is still there.
-    encode(result, to_storage<R>(call(indexes)));
+    encode_result<streamable>(result, to_storage<R>(call(indexes)));
   }
 }
 
 template <ResultUse Use, class F, class Parameters>
-void invoke_task(std::span<const std::byte> prefix, std::span<const std::byte> arguments,
-                 ByteBuffer& result) {
+void invoke_task(std::span<const std::byte> prefix, const ArgumentBytes& arguments,
+                 const ResultBytes& result) {
   F callable = restore_callable<F>(prefix);
   call_with<Use>(callable, Parameters{}, arguments, result);
 }

@@ -45,8 +45,8 @@ struct SignatureOf<F> : Signature<F> {
 };
 
 template <class Task, class Parameters>
-void invoke_named_task(std::span<const std::byte> /*prefix*/, std::span<const std::byte> arguments,
-                       ByteBuffer& result) {
+void invoke_named_task(std::span<const std::byte> /*prefix*/, const ArgumentBytes& arguments,
+                       const ResultBytes& result) {
   auto callable = Task::value;
   call_with<ResultUse::encode>(callable, Parameters{}, arguments, result);
 }

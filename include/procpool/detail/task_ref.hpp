@@ -3,7 +3,8 @@
 /// TaskRef: how one process names code to another that runs the same build.
 #pragma once
 
-#include <procpool/byte_buffer.hpp>
+#include <procpool/detail/argument_bytes.hpp>
+#include <procpool/detail/result_bytes.hpp>
 #include <procpool/export.hpp>
 
 #include <cstddef>
@@ -34,11 +35,11 @@ struct TaskRef {
 inline constexpr TaskRef named_task_ref = TaskRef::at(TaskRef::named_image, 0);
 
 /// Runs one task in the worker: decodes what is to be called from `prefix` and its arguments from
-/// `arguments`, calls, and appends the result. What the task throws passes through. SerializationError if
+/// `arguments`, calls, and encodes the result. What the task throws passes through. SerializationError if
 /// something cannot be decoded or encoded, TaskNotFoundError if the prefix names a function that the worker
 /// does not have.
-using TaskInvoker = void (*)(std::span<const std::byte> prefix, std::span<const std::byte> arguments,
-                             ByteBuffer& result);
+using TaskInvoker = void (*)(std::span<const std::byte> prefix, const ArgumentBytes& arguments,
+                             const ResultBytes& result);
 
 /// The reference of code in this process. Adds its image to the table of this process if it is new, and keeps
 /// the image loaded from then on. Throws TaskNotFoundError for an address outside of all images,
