@@ -27,9 +27,11 @@ void ring_doorbell(int fd) noexcept {
 }
 
 Drained drain_doorbell(int fd) noexcept {
+  // A peer that rings for ever does not keep us here.
+  constexpr int longest_drain = 64;
   auto drained = Drained::nothing;
   char bytes[256];
-  for (;;) {
+  for (int round = 0; round < longest_drain; ++round) {
     const ssize_t count = ::recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
     if (count > 0) drained = Drained::rung;
     if (count == static_cast<ssize_t>(sizeof bytes)) continue;
@@ -38,6 +40,7 @@ Drained drain_doorbell(int fd) noexcept {
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return drained;
     return Drained::peer_gone;  // end of file, or ECONNRESET
   }
+  return drained;
 }
 
 }  // namespace procpool::posix

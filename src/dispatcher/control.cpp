@@ -8,7 +8,7 @@
 namespace procpool::detail {
 
 bool Dispatcher::cancel(Submission& submission, const std::exception_ptr& error) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   catch_up();
   withdraw(submission);
   if (submission.units() == 1 && fail_asking(submission, error)) {
@@ -28,7 +28,7 @@ bool Dispatcher::cancel(Submission& submission, const std::exception_ptr& error)
 }
 
 void Dispatcher::terminate(Submission& submission, int signum, const std::exception_ptr& error) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   catch_up();
   withdraw(submission);
   fail_queued(submission, error, "terminated");
@@ -43,7 +43,7 @@ void Dispatcher::terminate(Submission& submission, int signum, const std::except
 }
 
 void Dispatcher::discard(Submission& submission, const std::exception_ptr& error) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   catch_up();
   withdraw(submission);
   if (traced_) trace_stopped(submission, 0, submission.units(), "discarded");
@@ -54,7 +54,7 @@ void Dispatcher::discard(Submission& submission, const std::exception_ptr& error
 }
 
 bool Dispatcher::terminate_worker(Pid pid, int signum) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   const auto found = std::find_if(workers_.begin(), workers_.end(),
                                   [pid](const auto& worker) { return worker->pid == pid; });
   const bool ours = found != workers_.end() && pid != 0;
@@ -69,7 +69,7 @@ bool Dispatcher::terminate_worker(Pid pid, int signum) {
 }
 
 void Dispatcher::acknowledge(const Submission& submission, std::uint32_t unit, bool go) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   for (const auto& worker : workers_) {
     if (worker->out.empty()) continue;
     InFlight& front = worker->out.front();

@@ -74,14 +74,14 @@ void Dispatcher::submit(Ref<Submission> submission) {
 
 bool Dispatcher::wait(Waitable& waitable, std::optional<TimePoint> deadline) {
   if (waitable.ready()) return true;
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   const bool ready = waiting_.wait(*this, lock, waitable, deadline);
   finish_turn(lock);
   return ready;
 }
 
 std::optional<TimePoint> Dispatcher::serve() {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   // Before the pass, which may find a reason to look once more.
   if (settings_.now() >= look_again_at_) look_again_at_ = TimePoint::max();
   pass();
@@ -171,7 +171,10 @@ void Dispatcher::drain(Worker& worker) {
     any = true;
     take_answer(worker, std::move(answer_));
   }
-  if (any) channel.release();
+  if (any) {
+    channel.release();
+    worker.greet();
+  }
   if (!worker.out.empty() && worker.out.front().announce) note_start(worker);
   if (channel.violation() != nullptr) condemn(worker, Condemnation::protocol_violation);
 }
@@ -242,6 +245,7 @@ void Dispatcher::drain_all(Worker& worker) {
 /// Tells of the start of the job that runs now, once.
 void Dispatcher::note_start(Worker& worker) {
   InFlight& front = worker.out.front();
+  if (!worker.channel.has_begun()) return;
   const auto running = worker.channel.running(front.published, settings_.now());
   if (!running || running->id != front.submission->first_id() + front.unit) return;
   front.announce = false;
@@ -320,7 +324,7 @@ void Dispatcher::close() {
     if (!refusal_) refusal_ = std::make_exception_ptr(PoolClosedError("procpool: the pool is closed"));
     fewer_open_.notify_all();
   }
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   closing_ = true;
   take_in();
   tell_if_drained();
@@ -333,7 +337,7 @@ void Dispatcher::terminate(const std::exception_ptr& error, const std::exception
     if (!refusal_) refusal_ = refusal;
     fewer_open_.notify_all();
   }
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   closing_ = true;
   if (!terminated_) terminated_ = error;
   catch_up();
@@ -369,12 +373,12 @@ void Dispatcher::fail_waiting(const std::exception_ptr& error) {
 // --- workers
 
 void Dispatcher::set_bell(HostBell* bell) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   waiting_.set_bell(lock, bell);
 }
 
 void Dispatcher::set_memory_limit(MemorySize limit, bool by_kernel) {
-  const std::lock_guard guard(mutex_);
+  const std::unique_lock guard = waiting_.enter(mutex_);
   settings_.terms.memory_limited = true;
   settings_.terms.memory_capped = by_kernel;
   if (!by_kernel) sampled_limit_ = limit;
@@ -382,18 +386,18 @@ void Dispatcher::set_memory_limit(MemorySize limit, bool by_kernel) {
 
 void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
                             std::span<const Message> greetings) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   auto worker = std::make_unique<Worker>(id, std::move(process), settings_.terms);
   if (announce_images(*worker)) {
     for (Message greeting : greetings) {
       greeting.id = no_job;
-      worker->channel.stage(greeting);
+      worker->unsent.push_back(greeting);
       InFlight flight;
       flight.published = settings_.now();
       worker->out.push_back(std::move(flight));
       ++worker->greetings;
     }
-    worker->channel.commit();
+    worker->greet();
   }
   workers_.push_back(std::move(worker));
   pass();
@@ -401,7 +405,7 @@ void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
 }
 
 void Dispatcher::worker_started(WorkerId id, Pid pid) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   if (Worker* worker = find(id)) {
     worker->pid = pid;
     expect_start(*worker);
@@ -412,7 +416,7 @@ void Dispatcher::worker_started(WorkerId id, Pid pid) {
 }
 
 std::optional<WorkerId> Dispatcher::retire_least_busy() {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   Worker* least = nullptr;
   for (const auto& worker : workers_) {
     if (!worker->stays()) continue;
@@ -429,7 +433,7 @@ std::optional<WorkerId> Dispatcher::retire_least_busy() {
 }
 
 std::vector<WorkerId> Dispatcher::retire_all() {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   std::vector<WorkerId> ids;
   for (const auto& worker : workers_) {
     if (worker->stays()) ids.push_back(worker->id);
@@ -471,12 +475,12 @@ void Dispatcher::condemn(Worker& worker, Condemnation why) {
 }
 
 void Dispatcher::kill_process(WorkerId id) {
-  const std::lock_guard guard(mutex_);
+  const std::unique_lock guard = waiting_.enter(mutex_);
   if (Worker* worker = find(id)) worker->process->kill();
 }
 
 Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = waiting_.enter(mutex_);
   const auto place =
       std::find_if(workers_.begin(), workers_.end(), [id](const auto& worker) { return worker->id == id; });
   if (place == workers_.end()) return {};
@@ -492,7 +496,7 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
     death.accepted_jobs = true;
     ++jobs_lost_;
     if (flight.announce) flight.submission->started(flight.unit, worker->pid, flight.published);
-    verdict_of_job = verdict(*worker, status);
+    if (!verdict_of_job) verdict_of_job = verdict(*worker, status);
     if (traced_) trace_loss(*worker, flight, verdict_of_job);
     fail_unit(*flight.submission, flight.unit, verdict_of_job, worker->pid);
   }

@@ -72,7 +72,7 @@ class Dispatcher {
   /// the call, if it is ready already.
   template <class Action>
   bool unless_ready(const Waitable& waitable, Action&& action) {
-    const std::lock_guard guard(mutex_);
+    const std::unique_lock guard = waiting_.enter(mutex_);
     if (waitable.ready()) return false;
     action();
     return true;
@@ -174,6 +174,7 @@ class Dispatcher {
   [[nodiscard]] std::optional<TimePoint> watch_start(Worker& worker, TimePoint now);
   void watch_memory(Worker& worker);
   void watch_life(Worker& worker, TimePoint now);
+  void check_claims(Worker& worker);
   [[nodiscard]] std::optional<TimePoint> watch_condemned(Worker& worker, TimePoint now);
   bool fail_asking(Submission& submission, const std::exception_ptr& error);
   void withdraw(Submission& submission);

@@ -8,7 +8,7 @@
 namespace procpool::detail {
 
 std::vector<Pid> Dispatcher::worker_pids() const {
-  const std::lock_guard guard(mutex_);
+  const std::unique_lock guard = waiting_.enter(mutex_);
   std::vector<Pid> pids;
   for (const auto& worker : workers_) {
     if (worker->pid != 0 && worker->takes_jobs()) pids.push_back(worker->pid);
@@ -17,7 +17,7 @@ std::vector<Pid> Dispatcher::worker_pids() const {
 }
 
 std::vector<Pid> Dispatcher::running_on(const Submission& submission) const {
-  const std::lock_guard guard(mutex_);
+  const std::unique_lock guard = waiting_.enter(mutex_);
   std::vector<Pid> pids;
   for (const auto& worker : workers_) {
     // Claimed are the one that runs and, before it, those whose answers nobody has fetched yet.
@@ -37,7 +37,7 @@ std::vector<Pid> Dispatcher::running_on(const Submission& submission) const {
 }
 
 std::vector<NativeHandle> Dispatcher::sentinels() const {
-  const std::lock_guard guard(mutex_);
+  const std::unique_lock guard = waiting_.enter(mutex_);
   std::vector<NativeHandle> handles;
   for (const auto& worker : workers_) {
     const NativeHandle handle = worker->process->sentinel();
@@ -47,13 +47,13 @@ std::vector<NativeHandle> Dispatcher::sentinels() const {
 }
 
 bool Dispatcher::none_runs() const {
-  const std::lock_guard guard(mutex_);
+  const std::unique_lock guard = waiting_.enter(mutex_);
   return std::all_of(workers_.begin(), workers_.end(),
                      [](const auto& worker) { return worker->pid == 0 || worker->process->ended(); });
 }
 
 PoolStats Dispatcher::stats() const {
-  const std::lock_guard guard(mutex_);
+  const std::unique_lock guard = waiting_.enter(mutex_);
   PoolStats stats;
   stats.done = jobs_done_;
   stats.lost = jobs_lost_;

@@ -51,6 +51,7 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
   if (!worker.out.front().submission) return watch_start(worker, now);
   watch_life(worker, now);
   if (worker.condemned != Condemnation::none) return watch_condemned(worker, now);
+  if (worker.out.empty()) return std::nullopt;
   InFlight& front = worker.out.front();
   const Limits limits = front.submission->limits();
   if (!limits.any()) return std::nullopt;
@@ -111,12 +112,13 @@ std::optional<TimePoint> Dispatcher::running_since(Worker& worker, TimePoint now
   return front.started;
 }
 
-/// Of the oldest message: the one that the worker says it runs, or the first.
+/// Of the oldest message: the one that the worker says it runs, if it has claimed that, or the first.
 std::uint32_t Dispatcher::running_unit(Worker& worker, TimePoint now) {
   const InFlight& front = worker.out.front();
   const auto running = worker.channel.running(front.published, now);
   const JobId ahead = running ? running->id - (front.submission->first_id() + front.unit) : 0;
-  return front.unit + (ahead < front.count ? static_cast<std::uint32_t>(ahead) : 0);
+  const bool believed = ahead < std::min(front.count, worker.channel.claimed());
+  return front.unit + (believed ? static_cast<std::uint32_t>(ahead) : 0);
 }
 
 /// A worker whose end nobody tells of does not keep its job open for ever.
@@ -138,7 +140,24 @@ void Dispatcher::watch_life(Worker& worker, TimePoint now) {
   const TimePoint since = std::max(worker.life_looked_at, worker.out.front().published);
   if (now - since < life_sample) return;
   worker.life_looked_at = now;
-  if (worker.process->ended()) condemn(worker, Condemnation::vanished);
+  if (worker.process->ended()) {
+    condemn(worker, Condemnation::vanished);
+  } else {
+    check_claims(worker);
+  }
+}
+
+/// A worker that claims jobs ahead of those it answers would keep them from all others.
+void Dispatcher::check_claims(Worker& worker) {
+  const std::uint32_t claimed = worker.channel.claimed();
+  if (claimed <= 1) return;
+  const std::uint32_t before = worker.out.units();
+  worker.channel.hold(true);
+  drain_all(worker);
+  worker.channel.hold(false);
+  if (before - worker.out.units() + 1 >= claimed) return;
+  worker.channel.blame("it claimed a job before it answered the last");
+  condemn(worker, Condemnation::protocol_violation);
 }
 
 void Dispatcher::watch_memory(Worker& worker) {

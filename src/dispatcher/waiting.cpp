@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 #include <utility>
 
 namespace procpool::detail {
@@ -13,12 +14,36 @@ namespace {
 /// The loop's ticks settle what a lost ring would leave; this only bounds the wait.
 constexpr Duration longest_sleep = std::chrono::seconds(1);
 
+/// The leader keeps the lock for so long though others want it: to change hands costs a wake-up each time.
+constexpr Duration longest_hold = std::chrono::milliseconds(1);
+/// What it gives others then to take it.
+constexpr Duration longest_way = std::chrono::milliseconds(1);
+
 Duration time_left(std::optional<TimePoint> deadline) {
   if (!deadline) return longest_sleep;
   return std::clamp(*deadline - Clock::now(), Duration::zero(), longest_sleep);
 }
 
 }  // namespace
+
+std::unique_lock<std::mutex> Waiting::enter(std::mutex& mutex) const {
+  std::unique_lock lock(mutex, std::try_to_lock);
+  if (!lock) {
+    wanted_.fetch_add(1, std::memory_order_relaxed);
+    lock.lock();
+    wanted_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  return lock;
+}
+
+/// To unlock and lock again is not enough: whoever waits for the lock has to wake up first.
+void Waiting::give_way(std::unique_lock<std::mutex>& lock) const {
+  lock.unlock();
+  const std::uint32_t wanted = wanted_.load(std::memory_order_relaxed);
+  const TimePoint until = Clock::now() + longest_way;
+  while (wanted_.load(std::memory_order_relaxed) >= wanted && Clock::now() < until) std::this_thread::yield();
+  lock.lock();
+}
 
 void Waiting::set_bell(std::unique_lock<std::mutex>& lock, HostBell* bell) {
   if (bell == nullptr && bell_ != nullptr) {
@@ -52,8 +77,17 @@ bool Waiting::wait(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
 void Waiting::lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, Waitable& waitable,
                    std::optional<TimePoint> deadline) {
   awaited_ = &waitable;
-  const auto something_to_do = [&dispatcher] { return dispatcher.changed() || dispatcher.inbox_waits(); };
+  TimePoint held_since = Clock::now();
+  const auto wanted = [&] {
+    return wanted_.load(std::memory_order_relaxed) != 0 && Clock::now() - held_since > longest_hold;
+  };
+  const auto something_to_do = [&] { return dispatcher.changed() || dispatcher.inbox_waits() || wanted(); };
   while (bell_ != nullptr) {
+    if (wanted()) {
+      give_way(lock);
+      held_since = Clock::now();
+      if (bell_ == nullptr) break;
+    }
     dispatcher.pass();
     if (waitable.ready() || (deadline && Clock::now() >= *deadline)) break;
     dispatcher.aim();
@@ -72,6 +106,7 @@ void Waiting::lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
       }
     }
     lock.lock();
+    held_since = Clock::now();
     leader_sleeps_ = false;
     if (bell_ == nullptr) leader_left_bell_.notify_all();
   }
@@ -86,6 +121,7 @@ void Waiting::follow(std::unique_lock<std::mutex>& lock, Waitable& waitable,
   while (!self.leads && !waitable.ready()) {
     if (self.wake.wait_until(lock, until) == std::cv_status::timeout) break;
   }
+  if (self.settled) wanted_.fetch_sub(1, std::memory_order_relaxed);
   followers_.erase(std::find(followers_.begin(), followers_.end(), &self));
 }
 
@@ -99,7 +135,9 @@ void Waiting::settled(DispatcherLoop& loop, Waitable& waitable) noexcept {
     }
   }
   for (Follower* follower : followers_) {
-    if (&follower->waitable == &waitable) follower->wake.notify_one();
+    if (&follower->waitable != &waitable) continue;
+    if (!std::exchange(follower->settled, true)) wanted_.fetch_add(1, std::memory_order_relaxed);
+    follower->wake.notify_one();
   }
 }
 

@@ -9,6 +9,7 @@
 #include <procpool/process_backend.hpp>
 #include <procpool/types.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -27,6 +28,10 @@ class Waiting {
  public:
   explicit Waiting(Duration longest_spin) noexcept : spin_(longest_spin) {}
 
+  /// Takes the lock. The leader, who has nearly always something to do while much goes on, gives it back for
+  /// it.
+  [[nodiscard]] std::unique_lock<std::mutex> enter(std::mutex& mutex) const;
+
   /// nullptr: returns when nobody is at the old one any more.
   void set_bell(std::unique_lock<std::mutex>& lock, HostBell* bell);
   bool wait(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, Waitable& waitable,
@@ -41,10 +46,12 @@ class Waiting {
     Waitable& waitable;
     std::condition_variable wake;
     bool leads = false;
+    bool settled = false;  ///< and counted in wanted_
   };
 
   void lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, Waitable& waitable,
             std::optional<TimePoint> deadline);
+  void give_way(std::unique_lock<std::mutex>& lock) const;
   void follow(std::unique_lock<std::mutex>& lock, Waitable& waitable, std::optional<TimePoint> deadline);
 
   HostBell* bell_ = nullptr;
@@ -53,6 +60,7 @@ class Waiting {
   std::condition_variable leader_left_bell_;
   std::vector<Follower*> followers_;
   Spin spin_;
+  mutable std::atomic<std::uint32_t> wanted_{0};  ///< threads that wait for the lock
 };
 
 }  // namespace procpool::detail

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -122,6 +123,7 @@ struct Worker {
   std::unique_ptr<WorkerProcess> process;
   HostChannel channel;
   InFlightQueue out;
+  std::deque<Message> unsent;  ///< greetings that there was no room for yet; they are in `out`
   Pid pid = 0;
   std::uint32_t greetings = 0;  ///< messages that are no jobs and not answered yet; they are the oldest
   bool up = false;              ///< it has answered the hello
@@ -136,6 +138,14 @@ struct Worker {
   Duration limit{0};  ///< that the condemned job has broken
   int signum = 0;     ///< that its termination was asked for with
 
+  /// Publishes greetings while there is room for them: a long one has to be answered first.
+  void greet() {
+    while (!unsent.empty() && channel.has_room(unsent.front())) {
+      channel.stage(unsent.front());
+      unsent.pop_front();
+      channel.commit();
+    }
+  }
   [[nodiscard]] std::uint32_t jobs_out() const noexcept { return out.units() - greetings; }
   /// Its end was procpool's own doing.
   [[nodiscard]] bool end_expected() const noexcept {
@@ -150,8 +160,9 @@ struct Worker {
   [[nodiscard]] bool stays() const noexcept {
     return !retiring && condemned == Condemnation::none && channel.violation() == nullptr;
   }
-  /// Not before its pid is known: it could begin with a job, and nobody could say who has it.
-  [[nodiscard]] bool takes_jobs() const noexcept { return pid != 0 && stays(); }
+  /// Not before its greetings are sent, and its pid is known: it could begin with a job, and nobody could say
+  /// who has it.
+  [[nodiscard]] bool takes_jobs() const noexcept { return pid != 0 && stays() && unsent.empty(); }
 };
 
 }  // namespace procpool::detail

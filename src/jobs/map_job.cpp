@@ -54,10 +54,9 @@ bool MapJob::accept(std::uint32_t unit, Answer&& answer, Pid pid) {
       break;
     case ResultKind::exception:
       // Of a whole chunk, where it could not even be begun.
-      for (std::uint32_t i = 0; i < item_count(unit); ++i) {
-        results_.keep(item + i, answer.bytes.view());
-        keep_failure(item + i, pid, nullptr);
-      }
+      failures_.reserve(failures_.size() + item_count(unit));
+      results_.keep(item, answer.bytes.view(), item_count(unit));
+      for (std::uint32_t i = 0; i < item_count(unit); ++i) keep_failure(item + i, pid, nullptr);
       break;
     case ResultKind::value:
       if (items_.chunksize() > 1) return false;

@@ -5,6 +5,7 @@
 
 #include <procpool/byte_buffer.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -28,6 +29,11 @@ class MapResults {
     const std::uint64_t position = long_.size();
     std::memcpy(slot.bytes, &position, sizeof position);
     long_.append(bytes);
+  }
+  /// The same for `count` items, once.
+  void keep(std::size_t first, std::span<const std::byte> bytes, std::uint32_t count) {
+    keep(first, bytes);
+    std::fill_n(&slots_[first] + 1, count - 1, slots_[first]);
   }
   [[nodiscard]] std::span<const std::byte> operator[](std::size_t item) const noexcept {
     const Slot& slot = slots_[item];

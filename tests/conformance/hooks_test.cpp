@@ -115,6 +115,27 @@ TEST_P(Hooks, TheExitTaskRunsInEveryWorkerThatEndsInGoodOrder) {
   }
 }
 
+struct LongExit {
+  std::string text;
+  void operator()(Pid, int) const {}
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(text);
+  }
+};
+
+TEST_P(Hooks, WhatAWorkerIsGivenFirstMayBeLong) {
+  PoolOptions hooked = options(2);
+  const std::string text(std::size_t{3} << 20U, 'x');
+  hooked.on_process_exit = LongExit{text};
+  hooked.initializer = task([](const std::string& given) { return given.size(); }, text);
+  Pool pool(std::move(hooked));
+  const auto handle = pool.apply_async(tasks::add, 1, 2);
+  EXPECT_EQ(handle.get(patience), 3);
+  pool.close();
+  EXPECT_TRUE(pool.join(patience));
+}
+
 TEST_P(Hooks, LossesAreLogged) {
   Mailbox<std::string> log;
   PoolOptions hooked = options(1);

@@ -159,6 +159,7 @@ class SteppedWorker final : public WorkerLink {
   int rings = 0;
   int kills = 0;
   int nudges = 0;
+  int asked_for_last_words = 0;
   bool ended = false;
   MemorySize footprint = MiB;
 
@@ -174,6 +175,10 @@ class SteppedWorker final : public WorkerLink {
     bool ended() noexcept override { return worker_.ended; }
     std::optional<MemorySize> footprint() noexcept override { return worker_.footprint; }
     NativeHandle sentinel() noexcept override { return -1; }
+    std::string stderr_tail() override {
+      ++worker_.asked_for_last_words;
+      return {};
+    }
 
    private:
     SteppedWorker& worker_;
@@ -190,9 +195,10 @@ class DispatcherTest : public ::testing::Test {
 
   static constexpr Pid first_pid = 1000;
 
-  explicit DispatcherTest(TimePoint (*now)() = &Clock::now, std::size_t cpus = SIZE_MAX)
+  explicit DispatcherTest(TimePoint (*now)() = &Clock::now, std::size_t cpus = SIZE_MAX,
+                          Duration longest_spin = {})
       : dispatcher({.terms = {.max_message = std::size_t{1} << 20},
-                    .longest_spin = {},
+                    .longest_spin = longest_spin,
                     .cpus = cpus,
                     .max_queued = 0,
                     .now = now},

@@ -3,6 +3,8 @@
 #include "unit/dispatcher_host.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <numeric>
 #include <set>
 #include <stdexcept>
@@ -339,6 +341,50 @@ TEST_F(Dispatching, AWorkerMayBoastOfItsWorkAsMuchAsItLikes) {
     EXPECT_TRUE(done(job));
   }
   EXPECT_GT(dispatcher.stats().workers.at(0).busy, Duration::zero());
+}
+
+TEST_F(Dispatching, AStartIsToldWhenTheJobIsClaimedAndNotBefore) {
+  SteppedWorker& first = add_ready_worker(1);
+  const Job job = make_job();
+  job->announce = true;
+  submit(job);
+  first.shared().control.current = job->first_id();
+  dispatcher.serve();
+  EXPECT_EQ(job->units_of_it[0].starts, 0);
+  ASSERT_TRUE(first.claim());
+  dispatcher.serve();
+  EXPECT_EQ(job->units_of_it[0].starts, 1);
+}
+
+class DispatchingWithALook : public DispatcherTest {
+ protected:
+  DispatchingWithALook() : DispatcherTest(&Clock::now, SIZE_MAX, std::chrono::microseconds(50)) {}
+};
+
+TEST_F(DispatchingWithALook, AWaiterWithSomethingToDoAllTheTimeLetsOthersIn) {
+  TestBellAsHostBell bell;
+  dispatcher.set_bell(&bell);
+  SteppedWorker& worker = add_ready_worker(1);
+  const Job job = submit();
+  ASSERT_TRUE(worker.claim());
+  std::atomic<bool> stop{false};
+  std::thread restless([&] {
+    while (!stop) worker.shared().control.signals.fetch_add(1);
+  });
+  std::thread waiter([&] { dispatcher.wait(*job, Clock::now() + std::chrono::seconds(30)); });
+  const TimePoint begin = Clock::now();
+  // Also once the waiter has begun.
+  for (int i = 0; i < 300 || Clock::now() - begin < std::chrono::milliseconds(300); ++i) {
+    EXPECT_EQ(dispatcher.stats().running, 1U);
+  }
+  EXPECT_LT(Clock::now() - begin, std::chrono::seconds(10));
+  stop = true;
+  restless.join();
+  worker.answer();
+  dispatcher.serve();
+  waiter.join();
+  EXPECT_TRUE(done(job));
+  dispatcher.set_bell(nullptr);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <procpool/detail/map_items.hpp>
 #include <procpool/errors.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -105,6 +106,20 @@ TEST(MapResultsTest, WhatIsKeptInAnyOrderIsFound) {
   for (std::size_t item = 0; item < count; ++item) {
     const auto bytes = results[item];
     EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), text_of(item));
+  }
+}
+
+TEST(MapResultsTest, WhatManyItemsHaveInCommonIsKeptOnce) {
+  MapResults results(1000);
+  for (const std::size_t size : {5U, 5000U}) {
+    const std::vector<std::byte> error(size, std::byte{7});
+    results.keep(10, error, 900);
+    for (std::size_t item = 10; item < 910; ++item) {
+      ASSERT_TRUE(std::ranges::equal(results[item], error));
+      if (size == 5000U) {
+        ASSERT_EQ(results[item].data(), results[10].data());
+      }
+    }
   }
 }
 

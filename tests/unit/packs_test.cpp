@@ -43,6 +43,12 @@ class PacksOfUnits : public DispatcherTest {
       worker(id).answer();
     }
   }
+  /// The first unit travels alone, as long as somebody has nothing to do.
+  void begin_pack(WorkerId id) {
+    run(id, 1);
+    begin(id);
+    dispatcher.serve();
+  }
   void after(Duration time) {
     now += time;
     dispatcher.serve();
@@ -54,6 +60,13 @@ class PacksOfUnits : public DispatcherTest {
       count += static_cast<std::uint32_t>(unit.settled);
     }
     return count;
+  }
+  /// Against the rules.
+  void claim_all(WorkerId id) {
+    std::atomic<std::uint64_t>& word = worker(id).shared().control.claim;
+    Claim claim = Claim::unpack(word);
+    claim.head = claim.limit;
+    word = claim.pack();
   }
   std::uint32_t messages(WorkerId id) { return worker(id).shared().control.result_tail.load(); }
 
@@ -230,6 +243,71 @@ TEST_F(PacksOfUnits, NonsenseForAPackFailsThePackAndTheWorkerIsKilled) {
   }
   die(1, ExitStatus::from_signal(9));
   EXPECT_LE(settled(job), 5U);
+}
+
+TEST_F(PacksOfUnits, AWorkerThatNamesAnotherUnitIsLimitedAllTheSame) {
+  add_fast_worker(1);
+  const Job job = submit_units(10, hard_50);
+  begin_pack(1);
+  worker(1).shared().control.current = job->first_id() + 5;
+  for (int i = 0; i < 20; ++i) after(10ms);
+  EXPECT_EQ(loop.kills, (std::vector<WorkerId>{1}));
+}
+
+TEST_F(PacksOfUnits, AWorkerThatNamesNowThisUnitAndNowThatIsLimitedAllTheSame) {
+  add_fast_worker(1);
+  const Job job = submit_units(10, hard_50);
+  begin_pack(1);
+  claim_all(1);
+  for (JobId i = 0; i < 20; ++i) {
+    worker(1).shared().control.started_at = now.time_since_epoch().count();
+    worker(1).shared().control.current = job->first_id() + 2 + i % 2;
+    after(10ms);
+  }
+  EXPECT_EQ(loop.kills, (std::vector<WorkerId>{1}));
+  die(1);
+  EXPECT_EQ(dispatcher.stats().lost, settled(job) - 1);
+}
+
+TEST_F(PacksOfUnits, JobsThatAWorkerClaimsAheadRunElsewhere) {
+  add_fast_worker(1);
+  const Job first = submit();
+  ASSERT_TRUE(begin(1));
+  std::vector<Job> behind;
+  for (int i = 0; i < 8; ++i) behind.push_back(submit());
+  claim_all(1);
+  add_ready_worker(2);
+  for (int i = 0; i < 20; ++i) after(10ms);
+  EXPECT_EQ(loop.kills, (std::vector<WorkerId>{1}));
+  die(1);
+  worker(2).run_all();
+  dispatcher.serve();
+  EXPECT_TRUE(first->units_of_it[0].failed);
+  for (const Job& job : behind) EXPECT_TRUE(done(job));
+}
+
+TEST_F(PacksOfUnits, AWorkerThatHasAnsweredWhatItClaimedIsLeftAlone) {
+  add_fast_worker(1);
+  const Job job = submit_units(20);
+  run(1, 7);
+  begin(1);
+  for (int i = 0; i < 50; ++i) after(10ms);
+  EXPECT_TRUE(loop.kills.empty());
+  EXPECT_EQ(settled(job), 7U);
+  worker(1).answer();
+  worker(1).run_all();
+  dispatcher.serve();
+  EXPECT_EQ(settled(job), 20U);
+}
+
+TEST_F(PacksOfUnits, TheLastWordsOfAWorkerAreKeptOnceForAllThatItLoses) {
+  add_fast_worker(1);
+  const Job job = submit_units(10);
+  begin_pack(1);
+  claim_all(1);
+  die(1);
+  EXPECT_GT(settled(job), 1U);
+  EXPECT_EQ(worker(1).asked_for_last_words, 1);
 }
 
 }  // namespace
