@@ -489,18 +489,21 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
 
   drain_all(*worker);
   Death death{worker->pid, worker->up, worker->jobs_done != 0, worker->end_expected(), worker->startup_error};
-  std::exception_ptr verdict_of_job;
-  for (std::uint32_t started = worker->channel.started_at_death(); started != 0; --started) {
-    const InFlight flight = worker->out.pop_front();
-    if (!flight.submission) continue;
-    death.accepted_jobs = true;
-    ++jobs_lost_;
-    if (flight.announce) flight.submission->started(flight.unit, worker->pid, flight.published);
-    if (!verdict_of_job) verdict_of_job = verdict(*worker, status);
-    if (traced_) trace_loss(*worker, flight, verdict_of_job);
-    fail_unit(*flight.submission, flight.unit, verdict_of_job, worker->pid);
+  {
+    // Given up before the lock: then it is the waiting thread that frees it.
+    std::exception_ptr verdict_of_job;
+    for (std::uint32_t started = worker->channel.started_at_death(); started != 0; --started) {
+      const InFlight flight = worker->out.pop_front();
+      if (!flight.submission) continue;
+      death.accepted_jobs = true;
+      ++jobs_lost_;
+      if (flight.announce) flight.submission->started(flight.unit, worker->pid, flight.published);
+      if (!verdict_of_job) verdict_of_job = verdict(*worker, status);
+      if (traced_) trace_loss(*worker, flight, verdict_of_job);
+      fail_unit(*flight.submission, flight.unit, verdict_of_job, worker->pid);
+    }
+    if (traced_) trace_end(*worker, status, verdict_of_job);
   }
-  if (traced_) trace_end(*worker, status, verdict_of_job);
   put_back(*worker, worker->out.units());
   if (terminated_) fail_waiting(terminated_);
   pass();
