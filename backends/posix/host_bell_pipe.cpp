@@ -26,8 +26,6 @@ class PipeBell final : public DescriptorBell {
 
   bool wait(Duration timeout) noexcept override {
     if (!wait_for(reading_.get(), POLLIN, Deadline(timeout))) return false;
-    // Who rings for ever does not keep us here.
-    constexpr int longest_drain = 64;
     bool rang = false;
     char bytes[256];
     for (int round = 0; round < longest_drain; ++round) {

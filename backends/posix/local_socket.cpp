@@ -27,8 +27,6 @@ void ring_doorbell(int fd) noexcept {
 }
 
 Drained drain_doorbell(int fd) noexcept {
-  // A peer that rings for ever does not keep us here.
-  constexpr int longest_drain = 64;
   auto drained = Drained::nothing;
   char bytes[256];
   for (int round = 0; round < longest_drain; ++round) {

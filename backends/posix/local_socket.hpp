@@ -37,6 +37,9 @@ extern const bool sent_descriptors_stay_open;
 
 enum class Drained : std::uint8_t { nothing, rung, peer_gone };
 
+/// So many reads at most empty a doorbell or a bell: who rings for ever does not keep its reader.
+inline constexpr int longest_drain = 64;
+
 /// A doorbell is a socket that carries bytes without a meaning.
 void ring_doorbell(int fd) noexcept;
 /// Takes what is there without waiting.

@@ -2,7 +2,6 @@
 // Names of functions by dladdr(3), in images that the host has loaded too and in the same build: macOS's also
 // knows functions that are not exported, unless the file was stripped. Sibling: symbols_elf.cpp.
 #include "crash/symbols.hpp"
-#include "serialization/type_name.hpp"
 #include "tasks/loaded_images.hpp"
 
 #include <optional>
@@ -44,7 +43,8 @@ std::vector<Symbol> find_symbols(const CrashRecord::Image& image, std::span<cons
     if (::dladdr(reinterpret_cast<const void*>(address), &info) == 0 || info.dli_sname == nullptr) continue;
     if (reinterpret_cast<std::uintptr_t>(info.dli_fbase) != loaded->base) continue;
     // Unlike the names in a file, dladdr's have lost the underscore of the format.
-    symbols[i] = {demangle(info.dli_sname), address - reinterpret_cast<std::uintptr_t>(info.dli_saddr)};
+    symbols[i] = {function_name(info.dli_sname, true),
+                  address - reinterpret_cast<std::uintptr_t>(info.dli_saddr)};
   }
   return symbols;
 }

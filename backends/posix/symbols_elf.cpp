@@ -4,7 +4,6 @@
 #include "crash/symbols.hpp"
 #include "posix/elf_build_id.hpp"
 #include "posix/unique_fd.hpp"
-#include "serialization/type_name.hpp"
 
 #include <algorithm>
 #include <array>
@@ -68,6 +67,11 @@ class ElfFile {
         std::uint64_t{major(status_.st_dev)} << 32U | minor(status_.st_dev);  // may be macros
     return image.inode != 0 && image.inode == status_.st_ino && image.device == device;
   }
+  /// Whether the path leads to this file.
+  [[nodiscard]] bool is_at(const char* path) const noexcept {
+    struct stat other {};
+    return ::stat(path, &other) == 0 && other.st_dev == status_.st_dev && other.st_ino == status_.st_ino;
+  }
 
  private:
   [[nodiscard]] std::string build_id() const {
@@ -87,6 +91,18 @@ class ElfFile {
   struct stat status_ {};
   Header header_{};
 };
+
+/// Whether this process runs the file's code itself.
+bool is_loaded(const ElfFile& file) {
+  std::vector<std::string> paths{"/proc/self/exe"};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* data) {
+        if (info->dlpi_name != nullptr) static_cast<decltype(&paths)>(data)->emplace_back(info->dlpi_name);
+        return 0;
+      },
+      &paths);
+  return std::any_of(paths.begin(), paths.end(), [&](const auto& path) { return file.is_at(path.c_str()); });
+}
 
 /// The symbol that an address lies in, so far.
 struct Match {
@@ -124,10 +140,10 @@ std::string read_name(const ElfFile& file, const Section& strings, std::uint64_t
   if (!file.read(strings.sh_offset + at, text.data(), size)) return {};
   const auto* const end = std::find(text.begin(), text.begin() + size, '\0');
   if (end == text.begin() + size) return {};  // has no end, or is longer than names are
-  return detail::demangle(text.data());
+  return text.data();
 }
 
-void look_up(const ElfFile& file, std::uint32_t table, std::span<const std::uint64_t> offsets,
+void look_up(const ElfFile& file, std::uint32_t table, bool trusted, std::span<const std::uint64_t> offsets,
              std::vector<detail::Symbol>& symbols) {
   const auto section = find_section(file, table);
   Section strings;
@@ -146,7 +162,8 @@ void look_up(const ElfFile& file, std::uint32_t table, std::span<const std::uint
   }
   for (std::size_t i = 0; i < offsets.size(); ++i) {
     if (!symbols[i].name.empty() || !matches[i].found) continue;
-    symbols[i] = {read_name(file, strings, matches[i].name), offsets[i] - matches[i].value};
+    const std::string name = read_name(file, strings, matches[i].name);
+    symbols[i] = {detail::function_name(name, trusted), offsets[i] - matches[i].value};
   }
 }
 
@@ -168,8 +185,9 @@ std::vector<Symbol> find_symbols(const CrashRecord::Image& image, std::span<cons
   for (const std::string& path : {posix::without_deleted(image.path), std::string("/proc/self/exe")}) {
     const posix::ElfFile file(path.c_str());
     if (!file.is_open() || !file.is(image)) continue;
-    posix::look_up(file, SHT_SYMTAB, offsets, symbols);
-    posix::look_up(file, SHT_DYNSYM, offsets, symbols);
+    const bool trusted = posix::is_loaded(file);
+    posix::look_up(file, SHT_SYMTAB, trusted, offsets, symbols);
+    posix::look_up(file, SHT_DYNSYM, trusted, offsets, symbols);
     break;
   }
   return symbols;

@@ -2,7 +2,6 @@
 // Names of functions by DbgHelp, which reads PDB files and the symbol tables of images. It is loaded when the
 // first name is asked for: no worker needs it.
 #include "crash/symbols.hpp"
-#include "serialization/type_name.hpp"
 #include "win32/image_stamp.hpp"
 #include "win32/text.hpp"
 #include "win32/unique_handle.hpp"  // <windows.h>, which has to come before <dbghelp.h>
@@ -68,6 +67,7 @@ class Session {
   /// The address that the image is taken to lie at; 0 if it cannot be read.
   [[nodiscard]] DWORD64 load(const std::wstring& path, DWORD size) {
     constexpr DWORD64 base = 0x10000000;
+    trusted_ = ::GetModuleHandleW(path.c_str()) != nullptr;
     return open_ ? library_.load_module(name(), nullptr, path.c_str(), nullptr, base, size, nullptr, 0) : 0;
   }
   [[nodiscard]] Symbol symbol_at(DWORD64 address) {
@@ -79,7 +79,7 @@ class Session {
     DWORD64 displacement = 0;
     if (library_.from_address(name(), address, &displacement, info) == 0) return {};
     const std::string text(info->Name, std::min<std::size_t>(info->NameLen, longest_name));
-    return {demangle(text.c_str()), displacement};
+    return {function_name(text, trusted_), displacement};
   }
 
  private:
@@ -87,6 +87,7 @@ class Session {
 
   const DbgHelp& library_;
   bool open_ = false;
+  bool trusted_ = false;
 };
 
 /// A path of the file system, and none to another machine or a device.

@@ -131,7 +131,7 @@ void WorkerHandle::wait_until_dead(const Deadline& deadline) noexcept {
   if (!process_) return;
   wait_for(process_.get(), deadline);
   while (const UniqueHandle left = end_descendants()) {
-    if (!wait_for(left.get(), deadline)) return;
+    if (deadline.passed() || !wait_for(left.get(), deadline)) return;
   }
 }
 

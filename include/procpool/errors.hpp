@@ -82,7 +82,8 @@ class PROCPOOL_EXPORT WorkerLostError : public Error {
   /// Where a worker that crashed was: the innermost function first, at most 64, of the thread that crashed.
   /// Empty if it is not known: the worker did not crash, handles the signal itself, or could not tell any
   /// more. Names of functions are looked up in the files of the programs and libraries with each call, which
-  /// takes milliseconds. On Linux; elsewhere as far as the system lets us.
+  /// takes milliseconds; long ones from files that this process has not loaded itself stay mangled, as they
+  /// may be meant to harm. On Linux; elsewhere as far as the system lets us.
   [[nodiscard]] std::vector<StackFrame> stack() const;
   /// The address that the worker could not access, if it crashed by that.
   [[nodiscard]] std::optional<std::uint64_t> fault_address() const noexcept;

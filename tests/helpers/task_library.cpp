@@ -16,6 +16,15 @@ __attribute__((noinline)) int inside_library(int value) {
 
 }  // namespace
 
+namespace library_of_tasks_for_tests {
+
+__attribute__((visibility("default"), used)) int
+function_with_a_long_name_for_tests_of_what_is_demangled_and_what_is_not(int value) {
+  return library_task(value) + 1;
+}
+
+}  // namespace library_of_tasks_for_tests
+
 extern "C" __attribute__((visibility("default"))) int library_crash(int value) {
   return inside_library(value) + TASK_LIBRARY_FACTOR;
 }

@@ -4,6 +4,7 @@
 #include "crash/symbols.hpp"
 
 #include "helpers/random.hpp"
+#include "posix/surroundings.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -63,6 +65,13 @@ class Symbols : public ::testing::Test {
     return std::find(found.begin(), found.end(), "library_task") != found.end();
   }
 
+  [[nodiscard]] static bool demangles_the_long_name(const std::vector<std::string>& found) {
+    const std::string name =
+        "library_of_tasks_for_tests::function_with_a_long_name_for_tests_of_what_is_demangled_and_what_is_"
+        "not";
+    return std::find(found.begin(), found.end(), name + "(int)") != found.end();
+  }
+
   fs::path folder_;
   std::string bytes_;
 };
@@ -80,6 +89,28 @@ TEST_F(Symbols, OfAnotherFileOrAnotherBuildAreNotTaken) {
   other = image();
   other.build_id = "another";
   EXPECT_FALSE(names_the_function(names(other)));
+}
+
+TEST_F(Symbols, AreDemangledIfShortOrInAFileThatThisProcessRunsToo) {
+  if (const auto reason = no_shared_libraries(); !reason.empty()) GTEST_SKIP() << reason;
+  write(bytes_);
+  EXPECT_FALSE(demangles_the_long_name(names(image())));
+  void* const loaded = ::dlopen(path().c_str(), RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(loaded, nullptr) << ::dlerror();
+  EXPECT_TRUE(demangles_the_long_name(names(image())));
+  ::dlclose(loaded);
+}
+
+TEST_F(Symbols, WithNamesThatBecomeHugeStayAsTheyAre) {
+  // A pointer to a function that takes three pointers to a function that takes three pointers...
+  std::string hostile = "_Z1fPFvvE";
+  for (const char last : {'0', '2', '4', '6', '8', 'A', 'C', 'E', 'G', 'I', 'K', 'M', 'O', 'Q', 'S', 'U'}) {
+    const std::string pointer = {'S', last, '_'};
+    hostile += "PFv" + pointer + pointer + pointer + 'E';
+  }
+  EXPECT_EQ(detail::function_name(hostile, false), hostile);
+  EXPECT_LT(detail::function_name(hostile.substr(0, 9 + 6 * 13), false).size(), 30'000U);
+  EXPECT_EQ(detail::function_name("_Z1fPFvvE", false), "f(void (*)())");
 }
 
 TEST_F(Symbols, OfAnythingButARegularFileAreNotReadNorWaitedFor) {

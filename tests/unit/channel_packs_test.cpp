@@ -141,6 +141,28 @@ TEST_F(Packs, WhatHasNotBegunIsTakenBackAndRunsNoMore) {
   EXPECT_EQ(pair.host.violation(), nullptr);
 }
 
+TEST_F(Packs, WhatIsLeftOfALongOneStillArrives) {
+  const std::vector<std::byte> prefix(2 * byte_ring_size, std::byte{7});
+  const std::uint32_t no_arguments[3] = {};  // the lengths
+  Message message;
+  message.id = 1;
+  message.prefix = prefix;
+  message.count = 3;
+  message.pack = true;
+  message.arguments = std::as_bytes(std::span(no_arguments));
+  pair.host.stage(message);
+  pair.host.commit();
+  bool claimed = false;
+  std::thread worker([&] { claimed = pair.worker.next(job, no_idle); });
+  while (!pair.host.has_begun()) std::this_thread::yield();
+  EXPECT_EQ(pair.host.take_back(2), 2U);
+  while (pair.host.streaming()) pair.host.pump();
+  worker.join();
+  ASSERT_TRUE(claimed);
+  EXPECT_EQ(job.id, 1U);
+  EXPECT_TRUE(same(job.prefix, prefix));
+}
+
 TEST_F(Packs, APackOfWhichTheRestIsTakenBackWhenAllElseIsAnsweredIsDone) {
   publish_pack(10, 3);
   claim();
@@ -357,28 +379,6 @@ TEST(HostileJobs, ASingleJobAnsweredAsAPackIsAViolation) {
   Answer got;
   EXPECT_FALSE(pair.host.receive(got));
   EXPECT_NE(pair.host.violation(), nullptr);
-}
-
-TEST_F(Packs, WhatIsLeftOfALongOneStillArrives) {
-  const std::vector<std::byte> prefix(2 * byte_ring_size, std::byte{7});
-  const std::uint32_t no_arguments[3] = {};  // the lengths
-  Message message;
-  message.id = 1;
-  message.prefix = prefix;
-  message.count = 3;
-  message.pack = true;
-  message.arguments = std::as_bytes(std::span(no_arguments));
-  pair.host.stage(message);
-  pair.host.commit();
-  bool claimed = false;
-  std::thread worker([&] { claimed = pair.worker.next(job, no_idle); });
-  while (!pair.host.has_begun()) std::this_thread::yield();
-  EXPECT_EQ(pair.host.take_back(2), 2U);
-  while (pair.host.streaming()) pair.host.pump();
-  worker.join();
-  ASSERT_TRUE(claimed);
-  EXPECT_EQ(job.id, 1U);
-  EXPECT_TRUE(same(job.prefix, prefix));
 }
 
 }  // namespace
