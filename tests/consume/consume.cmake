@@ -64,12 +64,14 @@ endfunction()
 if(STEP STREQUAL "subdirectory")
   if(LINKAGE STREQUAL "shared")
     set(shared ON)
+    set(fast OFF)
   else()
     set(shared OFF)
+    set(fast ON)  # the other one shows what a source does not include
   endif()
   # PROCPOOL_INSTALL is off for a subdirectory unless asked for; the step "install" may want it.
   build_project(${here}/subdirectory ${WORK}/subdirectory -DPROCPOOL_SOURCE=${PROCPOOL_SOURCE}
-                -DBUILD_SHARED_LIBS=${shared} -DPROCPOOL_INSTALL=ON -DPROCPOOL_FAST_BUILD=${FAST_BUILD})
+                -DBUILD_SHARED_LIBS=${shared} -DPROCPOOL_INSTALL=ON -DPROCPOOL_FAST_BUILD=${fast})
   run_consumer(${WORK}/subdirectory/consumer)
 
 elseif(STEP STREQUAL "install")

@@ -120,7 +120,8 @@ void add_threads(HeldResources& held) {
 
 void add_processes(HeldResources& held) {
   const int self = getpid();
-  const std::string mark = std::string(mark_name) + "=" + std::to_string(self);
+  std::string mark = mark_name;
+  mark += "=" + std::to_string(self);
   for_each_number("/proc", [&](const std::string& number, const fs::path& process) {
     if (number == std::to_string(self)) return;
     const auto stat = read_stat(process);

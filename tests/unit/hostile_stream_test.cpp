@@ -15,8 +15,6 @@ namespace {
 
 using namespace detail;
 
-constexpr std::size_t max_message = 3 * byte_ring_size;
-
 /// A channel whose only message is still being sent: one job, or a pack of three. All of it is claimed.
 class Sending {
  public:
@@ -48,7 +46,7 @@ class Sending {
     EXPECT_FALSE(pair.host.streaming()) << "the arguments may go now";
   }
 
-  ChannelPair pair{Duration::zero(), {.max_message = max_message}};
+  ChannelPair pair{Duration::zero(), {.max_message = 3 * byte_ring_size}};
   Answer got;
 };
 
