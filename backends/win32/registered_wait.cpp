@@ -10,7 +10,8 @@ namespace procpool::win32 {
 
 RegisteredWait::RegisteredWait(HANDLE object, Times times, std::function<void()> action,
                                std::optional<Duration> timeout)
-    : action_(std::move(action)) {
+    : action_(std::move(action)), ended_(make_event()) {
+  if (!ended_) throw_spawn_error("cannot wait for a worker (CreateEvent)", last_error());
   const WAITORTIMERCALLBACK call = [](void* self, BOOLEAN /*timed_out*/) {
     static_cast<RegisteredWait*>(self)->action_();
   };
@@ -22,7 +23,11 @@ RegisteredWait::RegisteredWait(HANDLE object, Times times, std::function<void()>
 }
 
 RegisteredWait::~RegisteredWait() {
-  ::UnregisterWaitEx(wait_, INVALID_HANDLE_VALUE);
+  // INVALID_HANDLE_VALUE would wait by itself. But Wine 8 then cancels a call that its thread is about to
+  // make without having the lock for that: it crashes, or the call comes when this object is gone.
+  if (::UnregisterWaitEx(wait_, ended_.get()) != 0 || ::GetLastError() == ERROR_IO_PENDING) {
+    ::WaitForSingleObject(ended_.get(), INFINITE);
+  }
 }
 
 void post_surely(EventLoop& loop, const std::function<void()>& action) noexcept {

@@ -4,6 +4,8 @@
 /// shares its threads out among them, so WaitForMultipleObjects' limit of 64 is not ours).
 #pragma once
 
+#include "win32/unique_handle.hpp"
+
 #include <procpool/process_backend.hpp>
 
 #include <functional>
@@ -30,6 +32,7 @@ class RegisteredWait {
  private:
   std::function<void()> action_;
   HANDLE wait_ = nullptr;
+  UniqueHandle ended_;  ///< an event
 };
 
 /// loop.post() from such a thread, which must not lose what it has to tell: tries again while there is no
