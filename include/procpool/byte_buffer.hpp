@@ -14,26 +14,51 @@
 
 namespace procpool::detail {
 
-/// Contiguous bytes that grow at the end. Short contents live inside the object, so a small argument costs
-/// no allocation. Throws SerializationError above its limit, which is that of a message.
+/// Memory in which a ByteBuffer has grown. What is large is kept for the next one when it is given up.
+class ByteBlock {
+ public:
+  ByteBlock() noexcept = default;
+  /// Takes over what malloc(3) gave.
+  ByteBlock(std::byte* memory, std::size_t capacity) noexcept : memory_(memory), capacity_(capacity) {}
+  ByteBlock(ByteBlock&& other) noexcept
+      : memory_(std::exchange(other.memory_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}
+  ByteBlock& operator=(ByteBlock&& other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(capacity_, other.capacity_);
+    other.clear();
+    return *this;
+  }
+  ~ByteBlock() { clear(); }
+
+  [[nodiscard]] std::byte* data() const noexcept { return memory_; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  void clear() noexcept {
+    if (memory_ != nullptr) give_up();
+  }
+  /// Makes it at least so large and keeps what it holds, or throws std::bad_alloc and is as before.
+  PROCPOOL_EXPORT void grow(std::size_t capacity);
+
+ private:
+  PROCPOOL_EXPORT void give_up() noexcept;
+
+  std::byte* memory_ = nullptr;
+  std::size_t capacity_ = 0;
+};
+
+/// Contiguous bytes that grow at the end. Short contents live inside the object, so most arguments cost no
+/// allocation. Throws SerializationError above its limit, which is that of a message.
 class ByteBuffer {
  public:
-  static constexpr std::size_t inline_capacity = 40;
+  static constexpr std::size_t inline_capacity = 464;
   static constexpr std::size_t no_limit = SIZE_MAX;
 
   ByteBuffer() noexcept = default;
   explicit ByteBuffer(std::size_t limit) noexcept { set_limit(limit); }
   ByteBuffer(ByteBuffer&& other) noexcept { take(other); }
   ByteBuffer& operator=(ByteBuffer&& other) noexcept {
-    if (this != &other) {
-      release();
-      take(other);
-    }
+    if (this != &other) take(other);
     return *this;
   }
-  ByteBuffer(const ByteBuffer&) = delete;
-  ByteBuffer& operator=(const ByteBuffer&) = delete;
-  ~ByteBuffer() { release(); }
 
   void append(const void* bytes, std::size_t count) {
     if (count == 0) return;
@@ -53,33 +78,41 @@ class ByteBuffer {
     if (size < size_) size_ = size;
   }
   void clear() noexcept { size_ = 0; }
+  /// The memory of contents that do not fit into the object. The buffer is empty then.
+  [[nodiscard]] ByteBlock take_block() noexcept {
+    size_ = 0;
+    usable_ = (std::min)(inline_capacity, limit_);
+    return std::move(block_);
+  }
 
-  [[nodiscard]] std::byte* data() noexcept { return heap_ ? heap_ : inline_; }
-  [[nodiscard]] const std::byte* data() const noexcept { return heap_ ? heap_ : inline_; }
+  [[nodiscard]] std::byte* data() noexcept { return block_.data() != nullptr ? block_.data() : inline_; }
+  [[nodiscard]] const std::byte* data() const noexcept {
+    return block_.data() != nullptr ? block_.data() : inline_;
+  }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] std::span<const std::byte> view() const noexcept { return {data(), size_}; }
   [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
   void set_limit(std::size_t limit) noexcept {
     limit_ = limit;
-    usable_ = (std::max)(size_, (std::min)(capacity_, limit_));
+    usable_ = (std::max)(size_, (std::min)(capacity(), limit_));
   }
 
  private:
+  [[nodiscard]] std::size_t capacity() const noexcept {
+    return block_.data() != nullptr ? block_.capacity() : inline_capacity;
+  }
   PROCPOOL_EXPORT void grow(std::size_t count);
-  PROCPOOL_EXPORT void release() noexcept;
   void take(ByteBuffer& other) noexcept {
-    heap_ = std::exchange(other.heap_, nullptr);
+    block_ = std::move(other.block_);
     size_ = std::exchange(other.size_, 0);
-    capacity_ = std::exchange(other.capacity_, inline_capacity);
     set_limit(other.limit_);
     other.set_limit(other.limit_);
-    if (!heap_) std::memcpy(inline_, other.inline_, size_);
+    if (block_.data() == nullptr && size_ != 0) std::memcpy(inline_, other.inline_, size_);
   }
 
-  std::byte* heap_ = nullptr;
+  ByteBlock block_;
   std::size_t size_ = 0;
-  std::size_t capacity_ = inline_capacity;
   std::size_t limit_ = no_limit;
   std::size_t usable_ = inline_capacity;  ///< of the capacity, what the limit leaves
   std::byte inline_[inline_capacity];

@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -211,17 +212,25 @@ void Job::finish() {
   });
 }
 
-Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) noexcept
+Ref<Job> Call::make(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) {
+  const std::size_t room = Payload::room_for(bytes);
+  void* const memory = ::operator new(sizeof(Call) + room);
+  const std::span behind(static_cast<std::byte*>(memory) + sizeof(Call), room);
+  return Ref<Job>::adopt(::new (memory) Call(std::move(context), code, behind, std::move(bytes)));
+}
+
+Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, std::span<std::byte> room,
+           ByteBuffer&& bytes) noexcept
     : Job(std::move(context), 1),
       prefix_length_(static_cast<std::uint32_t>(code.prefix_length)),
       task_(code.task),
-      bytes_(std::move(bytes)) {}
+      payload_(room, std::move(bytes)) {}
 
 void Call::describe(std::uint32_t, std::uint32_t, Message& message) const {
   describe_job(message);
   message.task = task_;
-  message.prefix = bytes_.view().first(prefix_length_);
-  message.arguments = bytes_.view().subspan(prefix_length_);
+  message.prefix = payload_.view().first(prefix_length_);
+  message.arguments = payload_.view().subspan(prefix_length_);
 }
 
 bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
@@ -230,9 +239,9 @@ bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
     fail(0, refused(), 0);
     return true;
   }
+  payload_.replace(std::move(answer.bytes));
   pid_ = pid;
   threw_ = answer.kind == ResultKind::exception;
-  bytes_ = std::move(answer.bytes);
   units_ended(0, 1, pid);
   finish();
   return true;
@@ -247,12 +256,12 @@ void Call::fail(std::uint32_t, const std::exception_ptr& error, Pid pid) {
 
 std::span<const std::byte> Call::value(std::size_t) const {
   if (const std::exception_ptr failure = error()) std::rethrow_exception(failure);
-  return bytes_.view();
+  return payload_.view();
 }
 
 std::exception_ptr Call::error() const {
   if (error_) return error_;
-  if (threw_) return decode_exception(bytes_.view(), RemoteInfo{pid_, first_id()});
+  if (threw_) return decode_exception(payload_.view(), RemoteInfo{pid_, first_id()});
   return nullptr;
 }
 

@@ -7,6 +7,7 @@
 #include "dispatcher/submission.hpp"
 #include "jobs/arrivals.hpp"
 #include "jobs/callback_queue.hpp"
+#include "jobs/payload.hpp"
 
 #include <procpool/byte_buffer.hpp>
 #include <procpool/detail/job_options.hpp>
@@ -123,8 +124,11 @@ class Job : public Submission {
 /// One call of a task: Pool::apply, or an item of an imap.
 class Call final : public Job {
  public:
-  /// `bytes` holds the prefix and then the arguments.
-  Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) noexcept;
+  /// `bytes` holds the prefix and then the arguments. Throws std::bad_alloc.
+  [[nodiscard]] static Ref<Job> make(std::shared_ptr<const JobContext> context, TaskCode code,
+                                     ByteBuffer&& bytes);
+  /// Not by its size, which says nothing of the room behind it.
+  static void operator delete(void* memory) noexcept { ::operator delete(memory); }
 
   void describe(std::uint32_t unit, std::uint32_t most, Message& message) const override;
   [[nodiscard]] bool settled(std::uint32_t) const noexcept override { return ready(); }
@@ -139,11 +143,13 @@ class Call final : public Job {
   std::vector<Pid> settled_pids() const override;
 
  private:
-  bool threw_ = false;  ///< the bytes are an encoded exception
+  Call(std::shared_ptr<const JobContext> context, TaskCode code, std::span<std::byte> room,
+       ByteBuffer&& bytes) noexcept;
+  bool threw_ = false;  ///< the payload is an encoded exception
   std::uint32_t prefix_length_;
   Pid pid_ = 0;
   std::uint64_t task_;
-  ByteBuffer bytes_;          ///< what is sent, later the answer
+  Payload payload_;           ///< what is sent, later the answer
   std::exception_ptr error_;  ///< in place of an answer
 };
 

@@ -39,7 +39,7 @@ PoolCore& PoolHandle::get() const {
 JobHandle PoolHandle::call(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
                            std::unique_ptr<JobOptions> options) const {
   PoolCore& core = get();
-  auto job = Ref<Job>::adopt(new Call(core.context(), {task.value, prefix_length}, std::move(bytes)));
+  auto job = Call::make(core.context(), {task.value, prefix_length}, std::move(bytes));
   const auto& semaphore = core.context()->semaphore;
   if (!semaphore || (options && !options->wait_for_slot))
     return submit(core, std::move(job), std::move(options));

@@ -21,30 +21,36 @@ std::size_t good_size(std::size_t size) noexcept {
 
 }  // namespace
 
+void ByteBlock::grow(std::size_t capacity) {
+  const std::size_t wanted = good_size(capacity);
+  if (const SpareMemory spare = take_spare_memory(wanted); spare.block != nullptr) {
+    if (memory_ != nullptr) std::memcpy(spare.block, memory_, capacity_);
+    std::free(memory_);
+    memory_ = static_cast<std::byte*>(spare.block);
+    capacity_ = spare.size;
+    return;
+  }
+  auto* memory = static_cast<std::byte*>(std::realloc(memory_, wanted));
+  if (memory == nullptr) throw std::bad_alloc();
+  memory_ = memory;
+  capacity_ = wanted;
+}
+
+void ByteBlock::give_up() noexcept {
+  keep_spare_memory({memory_, capacity_});
+  memory_ = nullptr;
+  capacity_ = 0;
+}
+
 void ByteBuffer::grow(std::size_t count) {
   if (count > limit_ || size_ > limit_ - count) {
     throw SerializationError("a message of more than " + std::to_string(limit_) +
                              " bytes is above PoolOptions::max_message_size");
   }
-  const std::size_t wanted = good_size(std::max(size_ + count, capacity_ * 2));
-  if (const SpareMemory spare = take_spare_memory(wanted); spare.block != nullptr) {
-    std::memcpy(spare.block, data(), size_);
-    std::free(heap_);
-    heap_ = static_cast<std::byte*>(spare.block);
-    capacity_ = spare.size;
-  } else {
-    auto* memory = static_cast<std::byte*>(std::realloc(heap_, wanted));
-    if (memory == nullptr) throw std::bad_alloc();
-    if (heap_ == nullptr) std::memcpy(memory, inline_, size_);
-    heap_ = memory;
-    capacity_ = wanted;
-  }
-  usable_ = std::min(capacity_, limit_);
-}
-
-void ByteBuffer::release() noexcept {
-  if (heap_ != nullptr) keep_spare_memory({heap_, capacity_});
-  heap_ = nullptr;
+  const bool was_inline = block_.data() == nullptr;
+  block_.grow(was_inline ? size_ + count : std::max(size_ + count, capacity() * 2));
+  if (was_inline) std::memcpy(block_.data(), inline_, size_);
+  usable_ = std::min(capacity(), limit_);
 }
 
 }  // namespace procpool::detail
