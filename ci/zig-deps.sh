@@ -38,6 +38,7 @@ exec '$zig' $* "\$@"
 END
   chmod +x "$work/bin/$name"
 }
+make_tool zig
 make_tool zig-ar ar
 make_tool zig-ranlib ranlib
 
@@ -45,11 +46,14 @@ for target in "$@"; do
   # zig would watch over undefined behaviour in builds without optimization, and change how programs crash.
   make_tool "zig-$target-cc" "cc -target $target -fno-sanitize=all"
   make_tool "zig-$target-c++" "c++ -target $target -fno-sanitize=all"
-  # The standard library is built with the first program, with thousands of warnings that are not ours.
+  # The standard library is built with the first program, with thousands of warnings that are not ours. Not by the
+  # compiler's command, which takes one file at a time where there are two processors; and not in a folder above
+  # zig's, from where its paths are other ones, so that nothing of it would be used later.
   [[ ! -e $work/.warm-$version-$target ]] || continue
   echo "zig-deps: the standard library for $target"
-  printf '#include <iostream>\nint main() { std::cout << 1; }\n' >"$work/warm.cpp"
-  "$work/bin/zig-$target-c++" "$work/warm.cpp" -o "$work/warm" >"$work/warm-$target.log" 2>&1 ||
+  mkdir -p "$work/warm"
+  printf '#include <iostream>\nint main() { std::cout << 1; }\n' >"$work/warm/main.cpp"
+  (cd "$work/warm" && ../bin/zig build-exe main.cpp -lc++ -target "$target" -j8) >"$work/warm-$target.log" 2>&1 ||
     { tail -n 20 "$work/warm-$target.log" >&2; die "zig cannot build for $target (all of its output in $work/warm-$target.log)"; }
   touch "$work/.warm-$version-$target"
 done
