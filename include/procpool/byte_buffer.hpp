@@ -18,8 +18,6 @@ namespace procpool::detail {
 class ByteBlock {
  public:
   ByteBlock() noexcept = default;
-  /// Takes over what malloc(3) gave.
-  ByteBlock(std::byte* memory, std::size_t capacity) noexcept : memory_(memory), capacity_(capacity) {}
   ByteBlock(ByteBlock&& other) noexcept
       : memory_(std::exchange(other.memory_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}
   ByteBlock& operator=(ByteBlock&& other) noexcept {

@@ -145,6 +145,7 @@ class Call final : public Job {
  private:
   Call(std::shared_ptr<const JobContext> context, TaskCode code, std::span<std::byte> room,
        ByteBuffer&& bytes) noexcept;
+
   bool threw_ = false;  ///< the payload is an encoded exception
   std::uint32_t prefix_length_;
   Pid pid_ = 0;
