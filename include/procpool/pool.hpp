@@ -65,13 +65,13 @@ class Pool {
   /// Runs f(args...) in a worker and returns its result, or throws what it threw.
   template <class F, class... Args>
   detail::TaskResult<F, Args...> apply(F&& f, Args&&... args) {
-    return submit<F, Args...>(nullptr, f, std::forward<Args>(args)...).get();
+    return submit<F, Args...>(nullptr, true, f, std::forward<Args>(args)...).get();
   }
 
   /// Returns an ApplyResult of what f returns.
   template <class F, class... Args>
   requires(!detail::unpacks_tuple<F, Args...>) auto apply_async(F&& f, Args&&... args) {
-    return submit<F, Args...>(nullptr, f, std::forward<Args>(args)...);
+    return submit<F, Args...>(nullptr, false, f, std::forward<Args>(args)...);
   }
   /// The arguments as a tuple, and options.
   template <class F, class... Args>
@@ -79,7 +79,7 @@ class Pool {
                    CallOptions<typename detail::ResultIfCallable<F, Args...>::Type> options) {
     using Result = ApplyResult<detail::TaskResult<F, Args...>>;
     return std::apply(
-        [&](const Args&... arg) { return submit<F, const Args&...>(erase<Result>(options), f, arg...); },
+        [&](const Args&... arg) { return submit<F, const Args&...>(erase<Result>(options), false, f, arg...); },
         args);
   }
   template <class F, class... Args>
@@ -187,14 +187,15 @@ class Pool {
 
  private:
   template <class F, class... Args>
-  auto submit(std::unique_ptr<detail::JobOptions> options, const detail::Callable<F>& f, Args&&... args)
+  auto submit(std::unique_ptr<detail::JobOptions> options, bool caller_waits, const detail::Callable<F>& f,
+              Args&&... args)
       -> ApplyResult<detail::TaskResult<F, Args...>> {
     detail::TaskCall call = detail::make_task_call<detail::Callable<F>, Args...>(f);
     const std::size_t prefix_length = call.prefix.size();
     call.prefix.set_limit(handle_.max_message());
     detail::encode_arguments<F>(call.prefix, std::forward<Args>(args)...);
     return ApplyResult<detail::TaskResult<F, Args...>>(
-        handle_.call(call.ref, prefix_length, std::move(call.prefix), std::move(options)));
+        handle_.call(call.ref, prefix_length, std::move(call.prefix), std::move(options), caller_waits));
   }
 
   template <class Calls, class F, class R>

@@ -507,6 +507,11 @@ void HostChannel::arm(WakeWord::Who who, bool when_dry) noexcept {
   if (word.load(std::memory_order_relaxed) != wanted) word.store(wanted, std::memory_order_seq_cst);
 }
 
+void HostChannel::disarm() noexcept {
+  std::atomic<std::uint64_t>& word = control().host_waits;
+  if (word.load(std::memory_order_relaxed) != 0) word.store(0, std::memory_order_relaxed);
+}
+
 bool HostChannel::changed() const noexcept {
   if (violation_ != nullptr) return false;
   return control().signals.load(std::memory_order_seq_cst) != signals_seen_ ||

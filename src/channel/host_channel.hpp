@@ -143,6 +143,8 @@ class HostChannel {
   void aim(std::uint32_t results) noexcept { aim_ = results_read_ + results; }
   /// Asks the worker to ring `who` then.
   void arm(WakeWord::Who who, bool when_dry) noexcept;
+  /// Asks it not to ring.
+  void disarm() noexcept;
   /// The results that the host aims at are there, or the worker has signalled since note_signals().
   [[nodiscard]] bool changed() const noexcept;
   /// Takes note of the signals so far; call before looking at what they may be about.

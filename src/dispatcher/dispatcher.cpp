@@ -44,7 +44,7 @@ Dispatcher::~Dispatcher() = default;
 
 // --- submitting and waiting
 
-void Dispatcher::submit(Ref<Submission> submission) {
+void Dispatcher::submit(Ref<Submission> submission, bool caller_waits) {
   {
     std::unique_lock lock(inbox_mutex_);
     if (settings_.max_queued != 0) {
@@ -69,7 +69,7 @@ void Dispatcher::submit(Ref<Submission> submission) {
   if (!ticking_.load(std::memory_order_relaxed) && !ticking_.exchange(true, std::memory_order_relaxed)) {
     loop_.serve_soon();
   }
-  serve_while_hungry();
+  if (!caller_waits) serve_while_hungry();
 }
 
 bool Dispatcher::wait(Waitable& waitable, std::optional<TimePoint> deadline) {
@@ -104,7 +104,8 @@ bool Dispatcher::inbox_waits() const noexcept {
   return inbox_filled_.load(std::memory_order_seq_cst) && hungry_.load(std::memory_order_seq_cst);
 }
 
-void Dispatcher::finish_turn(std::unique_lock<std::mutex>& lock) {
+/// Whoever is to be told of what comes next will be.
+void Dispatcher::end_turn() {
   for (int round = 0;; ++round) {
     aim();
     arm();
@@ -115,6 +116,10 @@ void Dispatcher::finish_turn(std::unique_lock<std::mutex>& lock) {
     }
     pass();
   }
+}
+
+void Dispatcher::finish_turn(std::unique_lock<std::mutex>& lock) {
+  end_turn();
   lock.unlock();
   serve_while_hungry();
 }
@@ -308,6 +313,11 @@ void Dispatcher::arm() {
   for (const auto& worker : workers_) {
     if (!worker->out.empty() && worker->heard()) worker->channel.arm(who, work_waits);
   }
+}
+
+/// Nobody has to be rung: who serves is looking.
+void Dispatcher::disarm() noexcept {
+  for (const auto& worker : workers_) worker->channel.disarm();
 }
 
 bool Dispatcher::changed() const noexcept {

@@ -49,8 +49,9 @@ class Dispatcher {
 
   // --- submitting and waiting: any thread
 
-  /// Throws PoolClosedError, or what the pool has failed with.
-  void submit(Ref<Submission> submission);
+  /// Throws PoolClosedError, or what the pool has failed with. If the caller calls wait() next, that brings the
+  /// submission to a worker, and nobody else has to be told of its answer.
+  void submit(Ref<Submission> submission, bool caller_waits = false);
   /// False if `deadline` passed first. The caller serves the workers while it waits, if nobody else does.
   bool wait(Waitable& waitable, std::optional<TimePoint> deadline);
 
@@ -145,6 +146,7 @@ class Dispatcher {
   void serve_while_hungry();
   [[nodiscard]] bool inbox_waits() const noexcept;
   void pass();
+  void end_turn();
   void finish_turn(std::unique_lock<std::mutex>& lock);
   void catch_up();
   void take_in();
@@ -163,6 +165,7 @@ class Dispatcher {
   void note_hunger() noexcept;
   void aim();
   void arm();
+  void disarm() noexcept;
   [[nodiscard]] bool changed() const noexcept;
   [[nodiscard]] std::optional<TimePoint> watch_limits();
   [[nodiscard]] std::optional<TimePoint> watch_limits(Worker& worker, TimePoint now);

@@ -63,7 +63,11 @@ bool Waiting::wait(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
     if (awaited_ == nullptr && bell_ != nullptr) {
       lead(dispatcher, lock, waitable, deadline);
     } else {
-      follow(lock, waitable, deadline);
+      if (dispatcher.inbox_waits()) {
+        dispatcher.pass();
+        dispatcher.end_turn();
+      }
+      if (!waitable.ready()) follow(lock, waitable, deadline);
     }
   }
   waitable.waiters_.fetch_sub(1, std::memory_order_relaxed);
@@ -91,6 +95,7 @@ void Waiting::lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
     dispatcher.pass();
     if (waitable.ready() || (deadline && Clock::now() >= *deadline)) break;
     dispatcher.aim();
+    dispatcher.disarm();
     if (spin_.until(something_to_do)) continue;
     dispatcher.arm();
     if (something_to_do()) continue;

@@ -38,7 +38,9 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   /// Waits for a slot and takes it. Throws what submit() would throw if the caller had to serve a pool that
   /// is closed.
   void acquire_slot(Semaphore& semaphore);
-  void submit(Ref<Job> job) { context_->dispatcher->submit(Ref<Submission>::share(job.get())); }
+  void submit(Ref<Job> job, bool caller_waits = false) {
+    context_->dispatcher->submit(Ref<Submission>::share(job.get()), caller_waits);
+  }
   [[nodiscard]] const std::shared_ptr<const JobContext>& context() const noexcept { return context_; }
   [[nodiscard]] std::size_t max_message() const noexcept { return terms_.max_message; }
   [[nodiscard]] std::size_t processes() const noexcept { return processes_.load(std::memory_order_relaxed); }

@@ -16,12 +16,12 @@ namespace detail {
 namespace {
 
 /// The caller's reference goes to the handle.
-JobHandle submit(PoolCore& core, Ref<Job> job, std::unique_ptr<JobOptions> options) {
+JobHandle submit(PoolCore& core, Ref<Job> job, std::unique_ptr<JobOptions> options, bool caller_waits) {
   job->set_options(std::move(options));
   if (job->units() == 0) {
     job->settle_empty();
   } else {
-    core.submit(job);
+    core.submit(job, caller_waits);
   }
   job->retain();
   return JobHandle(job.get());
@@ -37,17 +37,17 @@ PoolCore& PoolHandle::get() const {
 }
 
 JobHandle PoolHandle::call(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
-                           std::unique_ptr<JobOptions> options) const {
+                           std::unique_ptr<JobOptions> options, bool caller_waits) const {
   PoolCore& core = get();
   auto job = Call::make(core.context(), {task.value, prefix_length}, std::move(bytes));
   const auto& semaphore = core.context()->semaphore;
   if (!semaphore || (options && !options->wait_for_slot))
-    return submit(core, std::move(job), std::move(options));
+    return submit(core, std::move(job), std::move(options), caller_waits);
   check_open();
   core.acquire_slot(*semaphore);
   try {
     job->hold_slot();
-    return submit(core, std::move(job), std::move(options));
+    return submit(core, std::move(job), std::move(options), caller_waits);
   } catch (...) {
     semaphore->release();
     throw;
@@ -59,7 +59,7 @@ JobHandle PoolHandle::map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
   PoolCore& core = get();
   check_open();
   auto job = Ref<Job>::adopt(new MapJob(core.context(), task.value, std::move(prefix), std::move(items)));
-  return submit(core, std::move(job), std::move(options));
+  return submit(core, std::move(job), std::move(options), false);
 }
 
 std::size_t PoolHandle::max_message() const {

@@ -387,5 +387,51 @@ TEST_F(DispatchingWithALook, AWaiterWithSomethingToDoAllTheTimeLetsOthersIn) {
   dispatcher.set_bell(nullptr);
 }
 
+class DispatchingWithAVeryLongLook : public DispatcherTest {
+ protected:
+  DispatchingWithAVeryLongLook() : DispatcherTest(&Clock::now, SIZE_MAX, std::chrono::seconds(30)) {}
+  ~DispatchingWithAVeryLongLook() override { dispatcher.set_bell(nullptr); }
+
+  void SetUp() override {
+    dispatcher.set_bell(&bell_);
+    add_ready_worker(1);
+  }
+  /// Waits on a thread of its own, while the worker answers when the job has come to it.
+  void wait_while_it_runs(const Job& job) {
+    std::thread caller([&] { EXPECT_TRUE(dispatcher.wait(*job, Clock::now() + std::chrono::seconds(30))); });
+    const auto& claim = worker(1).shared().control.claim;
+    while (detail::Claim::unpack(claim.load()).unclaimed() == 0 || !loops_bell_is_off()) {
+      std::this_thread::yield();
+    }
+    EXPECT_TRUE(worker(1).run_one());
+    caller.join();
+    EXPECT_TRUE(done(job));
+  }
+
+ private:
+  bool loops_bell_is_off() {
+    const auto word = worker(1).shared().control.host_waits.load();
+    return detail::WakeWord::unpack(word).who != detail::WakeWord::Who::loop;
+  }
+
+  TestBellAsHostBell bell_;
+};
+
+TEST_F(DispatchingWithAVeryLongLook, AJobWhoseCallerWaitsIsBroughtByItAndRingsNobody) {
+  const int rings = worker(1).rings;
+  const Job job = make_job();
+  dispatcher.submit(detail::Ref<detail::Submission>::share(job.get()), true);
+  EXPECT_TRUE(worker(1).run_all().empty());
+  wait_while_it_runs(job);
+  EXPECT_EQ(worker(1).rings, rings);
+}
+
+TEST_F(DispatchingWithAVeryLongLook, OnceSomebodyLooksForTheAnswerItRingsNobody) {
+  const Job job = submit();
+  const int rings = worker(1).rings;
+  wait_while_it_runs(job);
+  EXPECT_EQ(worker(1).rings, rings);
+}
+
 }  // namespace
 }  // namespace procpool::testing
