@@ -23,24 +23,32 @@ constexpr std::uint32_t cost_of_report = 64;  // beside its note
 }  // namespace
 
 void Job::set_options(std::unique_ptr<JobOptions> options) {
-  options_ = std::move(options);
-  if (!options_) return;
-  if (options_->soft_timeout) limits_.soft = *options_->soft_timeout;
-  if (options_->timeout) limits_.hard = *options_->timeout;
+  if (!options) return;
   const auto refuse = [](const char* why) { throw std::invalid_argument(std::string("procpool: ") + why); };
-  if (options_->soft_timeout && limits_.soft.count() <= 0) refuse("soft_timeout has to be above 0");
-  if (options_->timeout && limits_.hard.count() <= 0) refuse("timeout has to be above 0");
-  if (options_->lost_worker_timeout && options_->lost_worker_timeout->count() <= 0) {
+  std::optional<Duration>& soft = options->soft_timeout;
+  std::optional<Duration>& hard = options->timeout;
+  if (soft && soft->count() <= 0) refuse("soft_timeout has to be above 0");
+  if (hard && hard->count() <= 0) refuse("timeout has to be above 0");
+  if (options->lost_worker_timeout && options->lost_worker_timeout->count() <= 0) {
     refuse("lost_worker_timeout has to be above 0");
   }
-  if (!context_->enable_timeouts && (options_->soft_timeout || options_->timeout)) {
+  if (!context_->enable_timeouts && (soft || hard)) {
     refuse("timeout and soft_timeout need PoolOptions::enable_timeouts");
   }
-  if (limits_.soft.count() != 0 && limits_.hard.count() != 0 && limits_.soft > limits_.hard) {
+  Limits limits{soft.value_or(context_->limits.soft), hard.value_or(context_->limits.hard)};
+  if (limits.soft.count() != 0 && limits.hard.count() != 0 && limits.soft > limits.hard) {
     // The pool's own soft limit simply never comes into play.
-    if (options_->soft_timeout) refuse("soft_timeout is above timeout");
-    limits_.soft = Duration::zero();
+    if (soft) refuse("soft_timeout is above timeout");
+    limits.soft = Duration::zero();
   }
+  soft = limits.soft;
+  hard = limits.hard;
+  options_ = std::move(options);
+}
+
+Limits Job::limits() const noexcept {
+  if (!options_) return context_->limits;
+  return {options_->soft_timeout.value_or(Duration::zero()), options_->timeout.value_or(Duration::zero())};
 }
 
 Duration Job::lost_worker_timeout() const noexcept {
@@ -49,7 +57,7 @@ Duration Job::lost_worker_timeout() const noexcept {
 }
 
 bool Job::tells_of_limits() const noexcept {
-  return limits_.any() && (context_->on_timeout_set || context_->on_timeout_cancel);
+  return limits().any() && (context_->on_timeout_set || context_->on_timeout_cancel);
 }
 
 void Job::describe_job(Message& message) const noexcept {
@@ -80,7 +88,7 @@ void Job::call_back(std::function<void()> call) const {
 
 void Job::limit_passed(std::uint32_t, bool soft) {
   if (!options_ || !options_->on_timeout) return;
-  call_back([this, soft] { options_->on_timeout(soft, soft ? limits_.soft : limits_.hard); });
+  call_back([this, soft] { options_->on_timeout(soft, soft ? limits().soft : limits().hard); });
 }
 
 void Job::when_ready(std::function<void()> action) {
@@ -149,7 +157,7 @@ void Job::started(std::uint32_t unit, Pid pid, TimePoint when) {
     const auto given = [](Duration limit) {
       return limit.count() != 0 ? std::optional(limit) : std::nullopt;
     };
-    call_back([this, about = info(unit, pid), soft = given(limits_.soft), hard = given(limits_.hard)] {
+    call_back([this, about = info(unit, pid), soft = given(limits().soft), hard = given(limits().hard)] {
       context_->on_timeout_set(about, soft, hard);
     });
   }
@@ -215,16 +223,14 @@ void Job::finish() {
 Ref<Job> Call::make(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) {
   const std::size_t room = Payload::room_for(bytes);
   void* const memory = ::operator new(sizeof(Call) + room);
-  const std::span behind(static_cast<std::byte*>(memory) + sizeof(Call), room);
-  return Ref<Job>::adopt(::new (memory) Call(std::move(context), code, behind, std::move(bytes)));
+  return Ref<Job>::adopt(::new (memory) Call(std::move(context), code, std::move(bytes)));
 }
 
-Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, std::span<std::byte> room,
-           ByteBuffer&& bytes) noexcept
+Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) noexcept
     : Job(std::move(context), 1),
       prefix_length_(static_cast<std::uint32_t>(code.prefix_length)),
       task_(code.task),
-      payload_(room, std::move(bytes)) {}
+      payload_(std::move(bytes)) {}
 
 void Call::describe(std::uint32_t, std::uint32_t, Message& message) const {
   describe_job(message);

@@ -82,7 +82,7 @@ class Job : public Submission {
 
   // --- for the Dispatcher
 
-  [[nodiscard]] Limits limits() const noexcept override { return limits_; }
+  [[nodiscard]] Limits limits() const noexcept override;
   [[nodiscard]] Duration lost_worker_timeout() const noexcept override;
   void limit_passed(std::uint32_t unit, bool soft) override;
   [[nodiscard]] bool progressed(std::uint32_t unit, std::span<const std::byte> bytes) override;
@@ -91,7 +91,7 @@ class Job : public Submission {
 
  protected:
   Job(std::shared_ptr<const JobContext> context, std::uint32_t units) noexcept
-      : Submission(units), context_(std::move(context)), limits_(context_->limits) {}
+      : Submission(units), context_(std::move(context)) {}
 
   /// What all messages of the job have in common.
   void describe_job(Message& message) const noexcept;
@@ -111,8 +111,7 @@ class Job : public Submission {
   void call_back(std::function<void()> call) const;
 
   std::shared_ptr<const JobContext> context_;
-  Limits limits_;
-  std::unique_ptr<JobOptions> options_;
+  std::unique_ptr<JobOptions> options_;  ///< with the limits that are in force; nullptr: the context's are
   Ref<Arrivals> arrivals_;
   /// For when it is ready; under the Dispatcher's lock.
   std::unique_ptr<std::vector<std::function<void()>>> actions_;
@@ -143,15 +142,14 @@ class Call final : public Job {
   std::vector<Pid> settled_pids() const override;
 
  private:
-  Call(std::shared_ptr<const JobContext> context, TaskCode code, std::span<std::byte> room,
-       ByteBuffer&& bytes) noexcept;
+  Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) noexcept;
 
   bool threw_ = false;  ///< the payload is an encoded exception
   std::uint32_t prefix_length_;
   Pid pid_ = 0;
   std::uint64_t task_;
-  Payload payload_;           ///< what is sent, later the answer
   std::exception_ptr error_;  ///< in place of an answer
+  Payload payload_;           ///< what is sent, later the answer; the last member, with its room behind it
 };
 
 }  // namespace procpool::detail

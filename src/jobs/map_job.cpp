@@ -17,7 +17,7 @@ MapJob::MapJob(std::shared_ptr<const JobContext> context, std::uint64_t task, By
       items_(std::move(items)),
       units_left_(units()),
       unit_settled_(units()),
-      results_(items_.items()) {}
+      results_(items_) {}
 
 std::size_t MapJob::first_item(std::uint32_t unit) const noexcept {
   return std::size_t{unit} * items_.chunksize();

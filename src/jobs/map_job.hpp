@@ -51,7 +51,7 @@ class MapJob final : public Job {
 
   std::uint64_t task_;
   ByteBuffer prefix_;
-  MapItems items_;
+  MapItems items_;  ///< what of them has settled, the results have taken over
   std::uint32_t units_left_;
   std::vector<bool> unit_settled_;
   MapResults results_;

@@ -7,37 +7,41 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <utility>
 
 namespace procpool::detail {
 
-/// Keeps short bytes in room that its owner was allocated with, so that they cost no allocation, and long
-/// ones in the memory in which they grew, so that they are not copied.
+/// Keeps short bytes in the room behind it, so that they cost no allocation, and long ones in the memory in
+/// which they grew, so that they are not copied. It is the last member of its owner, which is allocated with
+/// that room. Shorter than 2 GiB, as all messages are.
 class Payload {
  public:
-  /// The room that there should be: for these bytes, and for an answer that is as long or short.
+  /// How much room there has to be: for these bytes, and for an answer that is as long or short.
   [[nodiscard]] static std::size_t room_for(const ByteBuffer& bytes) noexcept {
     return std::max(is_short(bytes) ? bytes.size() : 0, least_room);
   }
 
-  /// `room` has the size that room_for() said, and lives as long as this.
-  Payload(std::span<std::byte> room, ByteBuffer&& bytes) noexcept : room_(room), size_(bytes.size()) {
+  explicit Payload(ByteBuffer&& bytes) noexcept
+      : size_(static_cast<std::uint32_t>(bytes.size())), room_(static_cast<std::uint32_t>(room_for(bytes))) {
     if (is_short(bytes)) {
-      copy(room_.data(), bytes);
+      copy(room(), bytes);
     } else {
       block_ = bytes.take_block();
     }
   }
+  Payload(const Payload&) = delete;
+  Payload& operator=(const Payload&) = delete;
 
   /// Throws std::bad_alloc, and is as before then.
   void replace(ByteBuffer&& bytes) {
-    const std::size_t size = bytes.size();
+    const auto size = static_cast<std::uint32_t>(bytes.size());
     if (!is_short(bytes)) {
       block_ = bytes.take_block();
-    } else if (size <= room_.size()) {
-      copy(room_.data(), bytes);
+    } else if (size <= room_) {
+      copy(room(), bytes);
       block_.clear();
     } else {
       ByteBlock block;
@@ -49,11 +53,12 @@ class Payload {
   }
 
   [[nodiscard]] std::span<const std::byte> view() const noexcept {
-    return {block_.data() != nullptr ? block_.data() : room_.data(), size_};
+    return {block_.data() != nullptr ? block_.data() : reinterpret_cast<const std::byte*>(this + 1), size_};
   }
 
  private:
-  static constexpr std::size_t least_room = 40;
+  /// What most results of numbers need. A million jobs may wait, so more is not given for nothing.
+  static constexpr std::size_t least_room = 24;
 
   [[nodiscard]] static bool is_short(const ByteBuffer& bytes) noexcept {
     return bytes.size() <= ByteBuffer::inline_capacity;
@@ -61,10 +66,11 @@ class Payload {
   static void copy(std::byte* to, const ByteBuffer& bytes) noexcept {
     if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
   }
+  [[nodiscard]] std::byte* room() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
 
-  std::span<std::byte> room_;
   ByteBlock block_;
-  std::size_t size_;
+  std::uint32_t size_;
+  std::uint32_t room_;
 };
 
 }  // namespace procpool::detail

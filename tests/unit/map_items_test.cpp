@@ -92,12 +92,25 @@ TEST(MapItemsTest, EvenUnitsOfSeveralItemsAreFoundAlsoIfTheLastIsShort) {
   EXPECT_EQ(items.units(2, 1).size(), 12U);
 }
 
-TEST(MapResultsTest, WhatIsKeptInAnyOrderIsFound) {
+/// Items with arguments of the same size, or, if that is 0, of different ones.
+class MapResultsTest : public ::testing::TestWithParam<std::size_t> {
+ protected:
+  MapItems make_items(std::size_t count) {
+    MapItems items(1, 1000);
+    for (std::size_t i = 0; i < count; ++i) add_bytes(items, GetParam() != 0 ? GetParam() : i % 3);
+    return items;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Arguments, MapResultsTest, ::testing::Values(0, 1, 8, 25),
+                         [](const auto& size) { return "Of" + std::to_string(size.param); });
+
+TEST_P(MapResultsTest, WhatIsKeptInAnyOrderIsFound) {
   const auto text_of = [](std::size_t item) {
     return std::string(item * 7 % 30, static_cast<char>('a' + item));
   };
   constexpr std::size_t count = 20;
-  MapResults results(count);
+  MapItems items = make_items(count);
+  MapResults results(items);
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t item = i * 13 % count;
     const std::string text = text_of(item);
@@ -109,8 +122,35 @@ TEST(MapResultsTest, WhatIsKeptInAnyOrderIsFound) {
   }
 }
 
-TEST(MapResultsTest, WhatManyItemsHaveInCommonIsKeptOnce) {
-  MapResults results(1000);
+TEST_P(MapResultsTest, AResultThatIsNoLongerThanItsArgumentsTakesTheirPlaceIfAllAreEven) {
+  MapItems items = make_items(3);
+  const std::byte* const begin = items.data();
+  const std::byte* const end = items.units(2, 1).data() + items.units(2, 1).size();
+  MapResults results(items);
+  const std::vector<std::byte> result(GetParam());
+  results.keep(1, result);
+  EXPECT_EQ(results[1].data() >= begin && results[1].data() + result.size() <= end, GetParam() != 0);
+}
+
+TEST_P(MapResultsTest, ArgumentsStayUntilTheirOwnResultIsKept) {
+  MapItems items = make_items(3);
+  const auto bytes_of = [&items](std::uint32_t item) {
+    const auto bytes = items.units(item, 1);
+    return std::vector<std::byte>(bytes.begin(), bytes.end());
+  };
+  const auto first = bytes_of(0);
+  const auto last = bytes_of(2);
+  MapResults results(items);
+  for (const std::size_t size : {0U, 1U, 12U, 13U, 1000U}) {
+    results.keep(1, std::vector<std::byte>(size, std::byte{9}));
+    EXPECT_EQ(bytes_of(0), first);
+    EXPECT_EQ(bytes_of(2), last);
+  }
+}
+
+TEST_P(MapResultsTest, WhatManyItemsHaveInCommonIsKeptOnce) {
+  MapItems items = make_items(1000);
+  MapResults results(items);
   for (const std::size_t size : {5U, 5000U}) {
     const std::vector<std::byte> error(size, std::byte{7});
     results.keep(10, error, 900);

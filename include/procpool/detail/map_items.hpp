@@ -72,6 +72,8 @@ class MapItems {
     }
     const auto length = static_cast<std::uint32_t>(bytes_.size() - at - sizeof gap);
     std::memcpy(bytes_.data() + at, &length, sizeof length);
+    if (count_ == 0) item_size_ = sizeof gap + length;
+    even_ = even_ && item_size_ == sizeof gap + length;
     ++count_;
     return true;
   }
@@ -79,6 +81,10 @@ class MapItems {
   [[nodiscard]] std::uint32_t chunksize() const noexcept { return chunksize_; }
   [[nodiscard]] std::size_t items() const noexcept { return count_; }
   [[nodiscard]] std::uint32_t units() const noexcept { return static_cast<std::uint32_t>(units_.size()); }
+  /// What each item takes with its length, if that is the same for all; 0 if it is not.
+  [[nodiscard]] std::size_t item_size() const noexcept { return even_ ? item_size_ : 0; }
+  /// Where the first item stands.
+  [[nodiscard]] std::byte* data() noexcept { return bytes_.data(); }
   /// The bytes of `count` units.
   [[nodiscard]] std::span<const std::byte> units(std::uint32_t first, std::uint32_t count) const noexcept {
     return bytes_.view().subspan(units_[first], end_of(first + count) - units_[first]);
@@ -99,7 +105,9 @@ class MapItems {
   std::uint32_t chunksize_;
   std::size_t max_message_;
   std::size_t count_ = 0;
-  Positions units_;  ///< where each begins
+  std::size_t item_size_ = 0;  ///< of the first
+  bool even_ = true;           ///< so far, all have it
+  Positions units_;            ///< where each begins
   ByteBuffer bytes_;
 };
 
