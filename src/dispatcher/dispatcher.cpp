@@ -63,10 +63,10 @@ void Dispatcher::submit(Ref<Submission> submission, bool caller_waits) {
     next_id_ += submission->units();
     const std::uint32_t units = submission->units();
     inbox_.push_back({std::move(submission), 0, units});
-    outstanding_.fetch_add(1, std::memory_order_relaxed);
+    submitted_.store(submitted_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     inbox_filled_.store(true, std::memory_order_seq_cst);
   }
-  if (!ticking_.load(std::memory_order_relaxed) && !ticking_.exchange(true, std::memory_order_relaxed)) {
+  if (!ticking_.load(std::memory_order_seq_cst) && !ticking_.exchange(true, std::memory_order_relaxed)) {
     loop_.serve_soon();
   }
   if (!caller_waits) serve_while_hungry();
@@ -160,7 +160,7 @@ void Dispatcher::note_hunger() noexcept {
       return worker->takes_jobs() && worker->jobs_out() <= enough;
     });
   }
-  hungry_.store(hungry, std::memory_order_seq_cst);
+  if (hungry_.load(std::memory_order_relaxed) != hungry) hungry_.store(hungry, std::memory_order_seq_cst);
 }
 
 // --- answers
@@ -275,11 +275,12 @@ void Dispatcher::units_settled(Submission& submission, std::uint32_t count) {
   if (!submission.ready()) return;
   waiting_.settled(loop_, submission);
   if (Waitable* listener = submission.listener()) waiting_.settled(loop_, *listener);
-  if (outstanding_.fetch_sub(1, std::memory_order_relaxed) == 1) tell_if_drained();
+  settled_.store(settled_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  tell_if_drained();
 }
 
 void Dispatcher::tell_if_drained() {
-  if (!closing_ || drained_told_ || outstanding_.load(std::memory_order_relaxed) != 0) return;
+  if (!closing_ || drained_told_ || busy()) return;
   drained_told_ = true;
   loop_.drained();
 }

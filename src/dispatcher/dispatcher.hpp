@@ -118,9 +118,11 @@ class Dispatcher {
   /// Returns when the next time limit has to be looked at, if there is one.
   std::optional<TimePoint> serve();
   /// A worker has work, so that serve() should be called now and then even if nobody rings.
-  [[nodiscard]] bool busy() const noexcept { return outstanding_.load(std::memory_order_relaxed) != 0; }
+  [[nodiscard]] bool busy() const noexcept {
+    return submitted_.load(std::memory_order_seq_cst) != settled_.load(std::memory_order_relaxed);
+  }
   /// The loop has stopped calling serve() by itself, and wants to be told when there is work again.
-  void stop_ticking() noexcept { ticking_.store(false, std::memory_order_relaxed); }
+  void stop_ticking() noexcept { ticking_.store(false, std::memory_order_seq_cst); }
 
   // --- asking: any thread
 
@@ -206,19 +208,24 @@ class Dispatcher {
   std::optional<MemorySize> sampled_limit_;
   Loop& loop_;
 
-  mutable std::mutex inbox_mutex_;
+  const bool traced_;  ///< there is a trace_
+  // Who serves writes these, and every submitter reads them.
+  alignas(64) std::atomic<bool> hungry_{false};
+  std::atomic<bool> ticking_{false};
+
+  // Submitters.
+  alignas(64) mutable std::mutex inbox_mutex_;
   std::vector<Queued> inbox_;
   std::exception_ptr refusal_;  ///< what submissions are answered with, once closed
   JobId next_id_ = 1;
   std::atomic<bool> inbox_filled_{false};
-  std::atomic<bool> hungry_{false};
-  std::atomic<bool> ticking_{false};
-  const bool traced_;                        ///< there is a trace_
-  std::atomic<std::size_t> outstanding_{0};  ///< submissions that have not settled
+  std::atomic<std::uint64_t> submitted_{0};  ///< submissions so far; changed under inbox_mutex_
   std::size_t open_units_ = 0;               ///< under inbox_mutex_, counted only if there is a limit
   std::condition_variable fewer_open_;
 
-  mutable std::mutex mutex_;
+  // Who serves.
+  alignas(64) mutable std::mutex mutex_;
+  std::atomic<std::uint64_t> settled_{0};  ///< of those that were submitted
   std::vector<Queued> taken_in_;  ///< empty, but for its memory: the inbox's next
   std::deque<Queued> queue_;
   std::size_t queued_units_ = 0;
