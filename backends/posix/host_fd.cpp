@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "posix/host_fd.hpp"
 
+#include "loop/standard_descriptors.hpp"
+
 #include <algorithm>
 #include <mutex>
 #include <new>
@@ -118,6 +120,7 @@ void HostFd::reset() noexcept {
 
 pid_t fork_without_host_fds(std::span<const int> keep) noexcept {
   kept_by_own_child = &keep;
+  const detail::StandardDescriptorsTaken taken;  // libuv opens a pipe of its own in the child
   const pid_t pid = ::fork();
   kept_by_own_child = nullptr;
   return pid;

@@ -26,9 +26,9 @@ void sleep_until_nudged(TimePoint until, const std::atomic<std::uint64_t>& word,
   sigaddset(&nudge, posix::nudge_signal);
   pthread_sigmask(SIG_BLOCK, &nudge, &before);
   while (word.load(std::memory_order_acquire) != value) {
-    const Duration left = until - Clock::now();
-    if (left <= Duration::zero()) break;
-    const auto slice = std::chrono::nanoseconds(std::min(left, longest_sleep)).count();
+    const TimePoint now = Clock::now();
+    if (until <= now) break;  // before the difference, which may be more than can be counted
+    const auto slice = std::chrono::nanoseconds(std::min(until - now, longest_sleep)).count();
     timespec time{};
     time.tv_nsec = static_cast<long>(slice);
     ::pselect(0, nullptr, nullptr, nullptr, &time, &before);

@@ -93,6 +93,8 @@ void work(WorkerStart start) noexcept {
     ::_exit(setup_failed);
   }
   start.memory.reset();
+  // What a task forks, and lets return from it, must not answer in the worker's name.
+  hide_from_forks(mapping);
   report_crashes(mapping.memory());
   if (start.role.memory_limit) limit_memory(*start.role.memory_limit);
   skip_exit_handlers_of_host();

@@ -18,9 +18,9 @@ constexpr Duration longest_sleep = std::chrono::milliseconds(50);
 void sleep_until_nudged(TimePoint until, const std::atomic<std::uint64_t>& word,
                         std::uint64_t value) noexcept {
   while (word.load(std::memory_order_acquire) != value) {
-    const Duration left = until - Clock::now();
-    if (left <= Duration::zero()) return;
-    ::SleepEx(win32::Deadline(std::min(left, longest_sleep)).milliseconds_left(), TRUE);
+    const TimePoint now = Clock::now();
+    if (until <= now) return;  // before the difference, which may be more than can be counted
+    ::SleepEx(win32::Deadline(std::min(until - now, longest_sleep)).milliseconds_left(), TRUE);
   }
 }
 

@@ -79,7 +79,9 @@ class Pool {
                    CallOptions<typename detail::ResultIfCallable<F, Args...>::Type> options) {
     using Result = ApplyResult<detail::TaskResult<F, Args...>>;
     return std::apply(
-        [&](const Args&... arg) { return submit<F, const Args&...>(erase<Result>(options), false, f, arg...); },
+        [&](const Args&... arg) {
+          return submit<F, const Args&...>(erase<Result>(options), false, f, arg...);
+        },
         args);
   }
   template <class F, class... Args>
@@ -188,8 +190,7 @@ class Pool {
  private:
   template <class F, class... Args>
   auto submit(std::unique_ptr<detail::JobOptions> options, bool caller_waits, const detail::Callable<F>& f,
-              Args&&... args)
-      -> ApplyResult<detail::TaskResult<F, Args...>> {
+              Args&&... args) -> ApplyResult<detail::TaskResult<F, Args...>> {
     detail::TaskCall call = detail::make_task_call<detail::Callable<F>, Args...>(f);
     const std::size_t prefix_length = call.prefix.size();
     call.prefix.set_limit(handle_.max_message());

@@ -44,7 +44,7 @@ class ResultBase {
   /// Terminated with `signum`. Returns without waiting. Nothing happens to a job that has settled.
   void terminate(int signum = SIGTERM) { handle_.terminate(signum); }
   /// Nobody wants the result: get() throws Terminated from now on, no callback gets a value, what waits is
-  /// not begun and what runs goes on for nothing.
+  /// not begun and what runs goes on for nothing. Nothing happens to a job that has settled.
   void discard() { handle_.discard(); }
   [[nodiscard]] JobId job_id() const { return handle_.job_id(); }
   /// As it was given with the call.

@@ -8,6 +8,7 @@
 #include <procpool/types.hpp>
 
 #include <cstddef>
+#include <exception>
 #include <iterator>
 #include <optional>
 #include <type_traits>
@@ -33,6 +34,7 @@ class ResultIterator {
   /// The next result; nothing at the end. With a timeout: TimeoutError if it passes first, and the result can
   /// still be had by the next call.
   std::optional<value_type> next(std::optional<Duration> timeout = std::nullopt) {
+    forget();
     if (!session_.more()) return std::nullopt;
     return take(timeout);
   }
@@ -44,19 +46,17 @@ class ResultIterator {
     using value_type = ResultIterator::value_type;
 
     iterator() = default;
-    /// Waits for the result, and throws the task's error in its place. Once for each position.
-    value_type operator*() const {
-      taken_ = true;
-      return owner_->take(std::nullopt);
-    }
+    /// Waits for the result, and throws the task's error in its place. Looked at again, it is the same; who
+    /// wants to keep it may move from it.
+    value_type&& operator*() const { return std::move(owner_->current()); }
     iterator& operator++() {
-      if (!taken_) owner_->session_.next(std::nullopt);
-      taken_ = false;
+      if (!owner_->looked_at_) owner_->session_.next(std::nullopt);
+      owner_->forget();
       return *this;
     }
     void operator++(int) { ++*this; }
     bool operator==(std::default_sentinel_t) const {
-      return owner_ == nullptr || (!taken_ && !owner_->session_.more());
+      return owner_ == nullptr || (!owner_->looked_at_ && !owner_->session_.more());
     }
 
    private:
@@ -64,11 +64,13 @@ class ResultIterator {
     explicit iterator(ResultIterator* owner) noexcept : owner_(owner) {}
 
     ResultIterator* owner_ = nullptr;
-    mutable bool taken_ = false;
   };
 
-  /// Goes on where the last iteration, or next(), has stopped.
-  [[nodiscard]] iterator begin() { return iterator(this); }
+  /// Goes on where the last iteration, or next(), has stopped: behind what was looked at.
+  [[nodiscard]] iterator begin() {
+    forget();
+    return iterator(this);
+  }
   [[nodiscard]] static std::default_sentinel_t end() noexcept { return std::default_sentinel; }
 
  private:
@@ -83,7 +85,29 @@ class ResultIterator {
     }
   }
 
+  /// The result at the iterator's position.
+  value_type& current() {
+    if (!looked_at_) {
+      looked_at_ = true;
+      try {
+        current_.emplace(take(std::nullopt));
+      } catch (...) {
+        error_ = std::current_exception();
+      }
+    }
+    if (error_) std::rethrow_exception(error_);
+    return *current_;
+  }
+  void forget() noexcept {
+    looked_at_ = false;
+    current_.reset();
+    error_ = nullptr;
+  }
+
   detail::ImapSession session_;
+  bool looked_at_ = false;  ///< current_ or error_ is what the iterator stands at
+  std::optional<value_type> current_;
+  std::exception_ptr error_;
 };
 
 }  // namespace procpool

@@ -28,6 +28,13 @@ class Semaphore {
     --free_;
     return true;
   }
+  /// False if none is free before `timeout` has passed.
+  [[nodiscard]] bool try_acquire_for(Duration timeout) {
+    std::unique_lock lock(mutex_);
+    if (!freed_.wait_for(lock, timeout, [this] { return free_ > debt_; })) return false;
+    --free_;
+    return true;
+  }
   /// Gives a slot back. Never more than there are.
   void release() {
     const std::lock_guard guard(mutex_);

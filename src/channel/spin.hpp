@@ -15,11 +15,11 @@ void cpu_relax() noexcept;
 /// Lets another thread have this CPU.
 void cpu_yield() noexcept;
 
-/// A bounded look for something that another CPU is about to write, before one sleeps. It has two states. As long
-/// as looks find something, each may take `length`. After some that did not, nobody looks, but for one try now
-/// and then. That try is longer than it takes to wake a sleeping CPU, or two sides that answer at once, but
-/// sleep meanwhile, would never find each other again. So a side whose counterpart is slow uses next to no
-/// CPU, and an idle one, which is not asked, none.
+/// A bounded look for something that another CPU is about to write, before one sleeps. It has two states. As
+/// long as looks find something, each may take `length`. After some that did not, nobody looks, but for one
+/// try now and then. That try is longer than it takes to wake a sleeping CPU, or two sides that answer at
+/// once, but sleep meanwhile, would never find each other again. So a side whose counterpart is slow uses
+/// next to no CPU, and an idle one, which is not asked, none.
 class Spin {
  public:
   /// `length` 0: nobody ever looks, as where there is a single CPU.

@@ -18,12 +18,22 @@ namespace {
 
 /// How long a thread that waits for room in the queue serves a loop before it looks again.
 constexpr Duration longest_drive = std::chrono::milliseconds(20);
+/// How long a thread that waits in a callback leaves other callbacks waiting.
+constexpr Duration longest_wait_in_callback = std::chrono::milliseconds(10);
 /// How often one turn serves what has come in meanwhile before it leaves the rest to the loop.
 constexpr int longest_turn = 4;
 /// With fewer jobs out, looking again when half of them are done is not worth the wake-up.
 constexpr std::uint32_t worth_halving = 8;
 /// The id of messages that are no jobs.
 constexpr JobId no_job = ~JobId{0};
+
+/// How long to wait in one go. In a callback somebody has to make those that come meanwhile: what one waits
+/// for may need them.
+std::optional<TimePoint> wait_until(bool in_callback, std::optional<TimePoint> deadline) {
+  if (!in_callback) return deadline;
+  const TimePoint next_look = Clock::now() + longest_wait_in_callback;
+  return deadline ? std::min(*deadline, next_look) : next_look;
+}
 
 /// The host's, where it could not keep an answer.
 std::exception_ptr out_of_memory() {
@@ -45,16 +55,21 @@ Dispatcher::~Dispatcher() = default;
 // --- submitting and waiting
 
 void Dispatcher::submit(Ref<Submission> submission, bool caller_waits) {
+  enqueue(std::move(submission), std::nullopt);
+  if (!caller_waits) serve_while_hungry();
+}
+
+bool Dispatcher::try_submit(const Ref<Submission>& submission, std::optional<TimePoint> deadline) {
+  if (!enqueue(submission, deadline)) return false;
+  serve_while_hungry();
+  return true;
+}
+
+bool Dispatcher::enqueue(Ref<Submission> submission, std::optional<TimePoint> deadline) {
   {
     std::unique_lock lock(inbox_mutex_);
     if (settings_.max_queued != 0) {
-      const auto may_go_on = [this] { return refusal_ || open_units_ < settings_.max_queued; };
-      while (!loop_.has_thread() && !may_go_on()) {
-        lock.unlock();
-        loop_.drive(longest_drive);
-        lock.lock();
-      }
-      fewer_open_.wait(lock, may_go_on);
+      if (!wait_for_room(lock, deadline)) return false;
       if (!refusal_) open_units_ += submission->units();
     }
     if (refusal_) std::rethrow_exception(refusal_);
@@ -69,15 +84,38 @@ void Dispatcher::submit(Ref<Submission> submission, bool caller_waits) {
   if (!ticking_.load(std::memory_order_seq_cst) && !ticking_.exchange(true, std::memory_order_relaxed)) {
     loop_.serve_soon();
   }
-  if (!caller_waits) serve_while_hungry();
+  return true;
+}
+
+/// With the inbox's lock. True also if the submission will be refused.
+bool Dispatcher::wait_for_room(std::unique_lock<std::mutex>& lock, std::optional<TimePoint> deadline) {
+  const auto may_go_on = [this] { return refusal_ || open_units_ < settings_.max_queued; };
+  while (!may_go_on()) {
+    if (deadline && Clock::now() >= *deadline) return false;
+    lock.unlock();
+    const bool driven = !loop_.has_thread();
+    if (driven) loop_.drive(longest_drive);
+    const bool in_callback = loop_.make_callbacks();
+    lock.lock();
+    if (driven) continue;
+    if (const auto until = wait_until(in_callback, deadline)) {
+      fewer_open_.wait_until(lock, *until, may_go_on);
+    } else {
+      fewer_open_.wait(lock, may_go_on);
+    }
+  }
+  return true;
 }
 
 bool Dispatcher::wait(Waitable& waitable, std::optional<TimePoint> deadline) {
-  if (waitable.ready()) return true;
-  std::unique_lock lock = waiting_.enter(mutex_);
-  const bool ready = waiting_.wait(*this, lock, waitable, deadline);
-  finish_turn(lock);
-  return ready;
+  for (;;) {
+    if (waitable.ready()) return true;
+    const bool in_callback = loop_.make_callbacks();
+    std::unique_lock lock = waiting_.enter(mutex_);
+    const bool ready = waiting_.wait(*this, lock, waitable, wait_until(in_callback, deadline));
+    finish_turn(lock);
+    if (ready || !in_callback || (deadline && Clock::now() >= *deadline)) return ready;
+  }
 }
 
 std::optional<TimePoint> Dispatcher::serve() {
@@ -204,6 +242,7 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
                                  : decode_exception(answer.bytes.view(), RemoteInfo{worker.pid, 0});
     }
     worker.up = --worker.greetings == 0 && !worker.startup_error;
+    if (worker.up) startups_.fetch_add(1, std::memory_order_relaxed);
     if (traced_ && worker.greetings == 0) trace_start(worker, flight.published, answer);
     return;
   }

@@ -49,9 +49,11 @@ class Dispatcher {
 
   // --- submitting and waiting: any thread
 
-  /// Throws PoolClosedError, or what the pool has failed with. If the caller calls wait() next, that brings the
-  /// submission to a worker, and nobody else has to be told of its answer.
+  /// Throws PoolClosedError, or what the pool has failed with. If the caller calls wait() next, that brings
+  /// the submission to a worker, and nobody else has to be told of its answer.
   void submit(Ref<Submission> submission, bool caller_waits = false);
+  /// False, and nothing is submitted, if there is no room for it by `deadline`.
+  bool try_submit(const Ref<Submission>& submission, std::optional<TimePoint> deadline);
   /// False if `deadline` passed first. The caller serves the workers while it waits, if nobody else does.
   bool wait(Waitable& waitable, std::optional<TimePoint> deadline);
 
@@ -113,6 +115,9 @@ class Dispatcher {
   };
   Death worker_exited(WorkerId id, ExitStatus status);
 
+  /// Workers that have got as far as their first task, so far. Any thread.
+  [[nodiscard]] std::uint64_t startups() const noexcept { return startups_.load(std::memory_order_relaxed); }
+
   // --- serving: any thread, mostly the loop's
 
   /// Returns when the next time limit has to be looked at, if there is one.
@@ -145,6 +150,8 @@ class Dispatcher {
     std::uint32_t end;
   };
 
+  bool enqueue(Ref<Submission> submission, std::optional<TimePoint> deadline);
+  bool wait_for_room(std::unique_lock<std::mutex>& lock, std::optional<TimePoint> deadline);
   void serve_while_hungry();
   [[nodiscard]] bool inbox_waits() const noexcept;
   void pass();
@@ -226,7 +233,7 @@ class Dispatcher {
   // Who serves.
   alignas(64) mutable std::mutex mutex_;
   std::atomic<std::uint64_t> settled_{0};  ///< of those that were submitted
-  std::vector<Queued> taken_in_;  ///< empty, but for its memory: the inbox's next
+  std::vector<Queued> taken_in_;           ///< empty, but for its memory: the inbox's next
   std::deque<Queued> queue_;
   std::size_t queued_units_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -236,6 +243,7 @@ class Dispatcher {
   Answer answer_;
   std::uint64_t jobs_done_ = 0;
   std::uint64_t jobs_lost_ = 0;
+  std::atomic<std::uint64_t> startups_{0};
   TimePoint next_deadline_ = TimePoint::max();  ///< when the loop will look at limits next
   std::exception_ptr terminated_;
   std::uint64_t oom_kills_seen_;

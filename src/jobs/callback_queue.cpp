@@ -89,7 +89,12 @@ void CallbackQueue::call(const std::function<void()>& callback) {
     std::unique_lock lock(mutex_);
     const auto on_error = on_error_;
     lock.unlock();
-    if (on_error) on_error(std::current_exception());
+    if (!on_error) return;
+    try {
+      on_error(std::current_exception());
+    } catch (...) {
+      // Who was to be told of errors has one: there is nobody left to tell.
+    }
   }
 }
 

@@ -25,6 +25,11 @@ std::optional<TimePoint> deadline_of(std::optional<Duration> timeout) {
   return now + *timeout;
 }
 
+std::optional<Duration> left_until(std::optional<TimePoint> deadline) {
+  if (!deadline) return std::nullopt;
+  return std::max(*deadline - Clock::now(), Duration::zero());
+}
+
 }  // namespace
 
 struct ImapSession::State {
@@ -48,6 +53,7 @@ struct ImapSession::State {
   std::size_t lead;  ///< how many messages to be ahead
   bool input_ended = false;
   std::exception_ptr input_error;
+  Ref<Job> unsent;  ///< read, but there was no room for it
 
   std::deque<JobHandle> waiting;  ///< in the order of the input; with `arrivals` only counted by `out`
   std::size_t out = 0;            ///< submitted and not begun to be taken
@@ -59,15 +65,21 @@ struct ImapSession::State {
 
   [[nodiscard]] bool current_left() const { return current.valid() && next_item < current.items(); }
 
-  /// Reads the input until there is lead enough.
-  void read_ahead() {
-    if (input_ended || out >= lead) return;
+  /// Reads the input until there is lead enough, or no room for more. If nothing is out yet it waits for room
+  /// until `deadline`.
+  void read_ahead(std::optional<TimePoint> deadline) {
+    if (out >= lead) return;
     // All that is out has been done already: the workers had to wait for us.
-    if (out != 0 && newest.ready()) lead = std::min(lead * 2, longest_lead);
-    while (!input_ended && out < lead) submit_next();
+    if (!input_ended && out != 0 && newest.ready()) lead = std::min(lead * 2, longest_lead);
+    while (out < lead) {
+      if (!unsent) unsent = read_next();
+      if (!unsent || !send(out == 0 ? deadline : TimePoint::min())) break;
+    }
   }
 
-  void submit_next() {
+  /// The next message; nullptr at the end of the input.
+  Ref<Job> read_next() {
+    if (input_ended) return {};
     MapItems items(plan.chunksize, pool.max_message());
     ByteBuffer bytes(pool.max_message());
     if (plan.chunksize == 1) bytes.append(plan.prefix.view());
@@ -81,16 +93,38 @@ struct ImapSession::State {
         ++count;
       }
     } catch (...) {
-      input_ended = true;
-      input_error = std::current_exception();
+      fail(std::current_exception());
     }
-    if (count == 0) return;
+    if (count == 0) return {};
     try {
-      submit(plan.chunksize == 1 ? make_call(std::move(bytes)) : make_chunk(std::move(items)));
+      return plan.chunksize == 1 ? make_call(std::move(bytes)) : make_chunk(std::move(items));
     } catch (...) {
-      input_ended = true;
-      if (!input_error) input_error = std::current_exception();
+      fail(std::current_exception());
+      return {};
     }
+  }
+
+  /// False if there was no room in time.
+  bool send(std::optional<TimePoint> deadline) {
+    unsent->set_arrivals(arrivals);
+    try {
+      if (!pool.core()->try_submit(unsent, deadline)) return false;
+    } catch (...) {
+      fail(std::current_exception());
+      unsent = {};
+      return true;
+    }
+    ++out;
+    unsent->retain();
+    newest = JobHandle(unsent.get());
+    unsent = {};
+    if (!arrivals) waiting.push_back(newest);
+    return true;
+  }
+
+  void fail(const std::exception_ptr& error) {
+    input_ended = true;
+    if (!input_error) input_error = error;
   }
 
   Ref<Job> make_call(ByteBuffer&& bytes) {
@@ -102,24 +136,14 @@ struct ImapSession::State {
     return Ref<Job>::adopt(
         new MapJob(pool.core()->context(), plan.task.value, std::move(prefix), std::move(items)));
   }
-  void submit(Ref<Job> job) {
-    job->set_arrivals(arrivals);
-    pool.core()->submit(job);
-    ++out;
-    job->retain();
-    newest = JobHandle(job.get());
-    if (!arrivals) waiting.push_back(newest);
-  }
-
   /// Waits for the next message, whichever that is.
-  void take_message(std::optional<Duration> timeout) {
-    const std::optional<TimePoint> deadline = deadline_of(timeout);
+  void take_message(std::optional<TimePoint> deadline) {
     JobHandle next;
     if (arrivals) {
       if (!pool.core()->context()->dispatcher->wait(*arrivals, deadline)) throw_timeout();
       next = arrivals->take();
     } else {
-      if (!waiting.front().wait(timeout)) throw_timeout();
+      if (!waiting.front().wait(left_until(deadline))) throw_timeout();
       next = std::move(waiting.front());
       waiting.pop_front();
     }
@@ -142,16 +166,18 @@ ImapSession::~ImapSession() = default;
 bool ImapSession::more() {
   State& state = *state_;
   if (state.current_left()) return true;
-  state.read_ahead();
-  return state.out != 0 || state.input_error != nullptr;
+  state.read_ahead(TimePoint::min());
+  return state.out != 0 || state.unsent || state.input_error != nullptr;
 }
 
 ImapSession::Item ImapSession::next(std::optional<Duration> timeout) {
   State& state = *state_;
-  state.read_ahead();
+  const std::optional<TimePoint> deadline = deadline_of(timeout);
+  state.read_ahead(state.current_left() ? TimePoint::min() : deadline);
   if (!state.current_left()) {
+    if (state.out == 0 && state.unsent) State::throw_timeout();
     if (state.out == 0) return {{}, 0, std::exchange(state.input_error, nullptr)};
-    state.take_message(timeout);
+    state.take_message(deadline);
   }
   return {state.current, state.next_item++, nullptr};
 }

@@ -78,8 +78,10 @@ void Job::call_back(std::function<void()> call) const {
       const std::exception_ptr error = std::current_exception();
       const bool expected = job->options_ && job->options_->expects && job->options_->expects(error);
       if (!expected && job->context_->on_log) {
-        job->context_->on_log("procpool: a callback of job " + std::to_string(job->first_id()) +
-                              " has thrown");
+        const std::string words =
+            "procpool: a callback of job " + std::to_string(job->first_id()) + " has thrown";
+        // A call of its own, so that what it throws takes no other error's place.
+        job->context_->callbacks->push([job, words] { job->context_->on_log(words); });
       }
       throw;
     }

@@ -14,9 +14,9 @@
 
 namespace procpool::detail {
 
-/// Results come in any order, and each is looked at only when it was kept. Where all items have arguments of the
-/// same size, a result that is no longer takes their place. Any other has a slot; those are memory that nobody
-/// touches before.
+/// Results come in any order, and each is looked at only when it was kept. Where all items have arguments of
+/// the same size, a result that is no longer takes their place. Any other has a slot; those are memory that
+/// nobody touches before.
 class MapResults {
  public:
   /// `items` outlives this, and does not grow. The arguments of an item are gone when its result is kept.

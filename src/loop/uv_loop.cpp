@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "loop/uv_loop.hpp"
 
+#include "loop/standard_descriptors.hpp"
 #include "loop/uv_error.hpp"
 
 #include <procpool/errors.hpp>
@@ -79,6 +80,7 @@ class UvLoop::UvWatch final : public EventLoop::Watch {
 };
 
 UvLoop::UvLoop() {
+  const StandardDescriptorsTaken taken;  // what libuv opens, it opens here
   int status = uv_loop_init(&loop_);
   if (status < 0) {
     close_what_failed_init_keeps(loop_);

@@ -271,14 +271,26 @@ void PoolCore::drive(Duration longest) {
   context_->callbacks->call_pending();
 }
 
+/// Only the words on jobs make others wait for callbacks.
+bool PoolCore::make_callbacks() {
+  if (!threads_ || !context_->synack || !context_->callbacks->on_own_thread()) return false;
+  context_->callbacks->call_pending();
+  return true;
+}
+
 void PoolCore::acquire_slot(Semaphore& semaphore) {
-  if (threads_) {
+  if (threads_ && !make_callbacks()) {
     semaphore.acquire();
     return;
   }
   while (!semaphore.try_acquire()) {
     context_->dispatcher->check_open();
-    drive(tick);
+    if (threads_) {
+      if (semaphore.try_acquire_for(tick)) return;
+      make_callbacks();
+    } else {
+      drive(tick);
+    }
   }
 }
 
@@ -376,10 +388,18 @@ bool PoolCore::join(std::optional<TimePoint> deadline) {
   {
     std::unique_lock lock(mutex_);
     while (!ended_) {
-      if (!deadline) {
+      if (deadline && Clock::now() >= *deadline) return false;
+      lock.unlock();
+      const bool in_callback = make_callbacks();
+      lock.lock();
+      if (ended_) break;
+      if (in_callback) {
+        const TimePoint next_look = Clock::now() + tick;
+        changed_.wait_until(lock, deadline ? std::min(*deadline, next_look) : next_look);
+      } else if (deadline) {
+        changed_.wait_until(lock, *deadline);
+      } else {
         changed_.wait(lock);
-      } else if (changed_.wait_until(lock, *deadline) == std::cv_status::timeout && !ended_) {
-        return false;
       }
     }
     if (thread_.joinable()) thread_.join();

@@ -41,6 +41,10 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void submit(Ref<Job> job, bool caller_waits = false) {
     context_->dispatcher->submit(Ref<Submission>::share(job.get()), caller_waits);
   }
+  /// False if there is no room for it by `deadline`.
+  bool try_submit(const Ref<Job>& job, std::optional<TimePoint> deadline) {
+    return context_->dispatcher->try_submit(Ref<Submission>::share(job.get()), deadline);
+  }
   [[nodiscard]] const std::shared_ptr<const JobContext>& context() const noexcept { return context_; }
   [[nodiscard]] std::size_t max_message() const noexcept { return terms_.max_message; }
   [[nodiscard]] std::size_t processes() const noexcept { return processes_.load(std::memory_order_relaxed); }
@@ -69,6 +73,7 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void drained() noexcept override;
   [[nodiscard]] bool has_thread() const noexcept override { return threads_; }
   void drive(Duration longest) override;
+  bool make_callbacks() override;
   void worker_up(WorkerInfo worker) override;
   void log(std::string message) override;
   void worker_down(WorkerInfo worker, ExitStatus status) override;

@@ -170,8 +170,7 @@ void Supervisor::exited(WorkerId worker, ExitStatus status) {
 }
 
 void Supervisor::note_health() noexcept {
-  healthy_.store(replacing_ && alive_.size() - leaving_.size() >= settings_.processes &&
-                     failed_starts_ == 0 && failed_startups_ == 0,
+  healthy_.store(replacing_ && alive_.size() - leaving_.size() >= settings_.processes && failed_starts_ == 0,
                  std::memory_order_relaxed);
 }
 
@@ -210,11 +209,13 @@ void Supervisor::trace_restart(WorkerId replaced) {
 
 void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
   if (death.accepted_jobs) restarts_.job_accepted();
-  if (death.was_up) failed_startups_ = 0;
+  const std::uint64_t startups = dispatcher_.startups();
+  if (startups_at_failure_.load(std::memory_order_relaxed) != startups) failed_startups_ = 0;
   if (!replacing_ || death.expected) return;
   std::string words = "procpool: worker " + std::to_string(death.pid) + " was lost: " + status.to_string();
   if (death.startup_error) words += ": " + words_of(death.startup_error, "its initializer has thrown");
   owner_.log(std::move(words));
+  if (!death.was_up) startups_at_failure_.store(startups, std::memory_order_relaxed);
   // One that was killed from outside while it started tells nothing of the next; for those the limit on
   // restarts is enough.
   const bool killed = signal_name(status.signal()) == "SIGKILL" && !death.startup_error;

@@ -61,7 +61,10 @@ class Supervisor final : public ProcessEvents {
     return restart_count_.load(std::memory_order_relaxed);
   }
   /// All workers are there, and the last to start got as far as its first task. Any thread.
-  [[nodiscard]] bool healthy() const noexcept { return healthy_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool healthy() const noexcept {
+    return healthy_.load(std::memory_order_relaxed) &&
+           startups_at_failure_.load(std::memory_order_relaxed) != dispatcher_.startups();
+  }
 
   Supervisor(const Settings& settings, ProcessBackend& backend, Dispatcher& dispatcher, Owner& owner);
 
@@ -128,6 +131,8 @@ class Supervisor final : public ProcessEvents {
   std::size_t failed_starts_ = 0;
   /// In a row: the process died, or its initializer threw, before its first task.
   std::size_t failed_startups_ = 0;
+  /// Dispatcher::startups() when that happened last: as many as there are, if it is so of the last one.
+  std::atomic<std::uint64_t> startups_at_failure_{~std::uint64_t{0}};
 };
 
 }  // namespace procpool::detail

@@ -154,6 +154,46 @@ TEST_P(Acknowledgement, ThePoolsEndDoesNotWaitForTheWord) {
   }
 }
 
+TEST_P(Acknowledgement, ACallbackMayWaitForJobsThatNeedTheWord) {
+  PoolOptions asking = synack(1);
+  asking.max_queued_jobs = 1;
+  Mailbox<int> sum;
+  Pool pool(std::move(asking));
+  pool.apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int& v) {
+                     int total = v;
+                     const auto first = pool.apply_async(tasks::add, v, 10);
+                     const auto second = pool.apply_async(tasks::add, v, 20);  // when there is room for it
+                     total += first.get(patience) + second.get(patience);
+                     for (const int more : pool.imap_unordered(tasks::square, std::vector{1, 2}))
+                       total += more;
+                     sum.put(total);
+                   }});
+  EXPECT_EQ(sum.first(1).at(0), 3 + 13 + 23 + 1 + 4);
+}
+
+TEST_P(Acknowledgement, ACallbackMayWaitForASlotOfJobsThatNeedTheWord) {
+  PoolOptions asking = synack(1);
+  asking.putlocks = true;
+  Mailbox<int> sum;
+  Pool pool(std::move(asking));
+  pool.apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int& v) {
+                     const auto first = pool.apply_async(tasks::add, v, 10);
+                     sum.put(pool.apply(tasks::add, v, 20) + first.get(patience));
+                   }});
+  EXPECT_EQ(sum.first(1).at(0), 13 + 23);
+}
+
+TEST_P(Acknowledgement, ACallbackMayJoinAPoolWhoseJobsNeedTheWord) {
+  Mailbox<bool> joined;
+  Pool pool(synack(1));
+  const auto first = pool.apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int&) {
+                                        pool.apply_async(tasks::add, 3, 4);
+                                        pool.close();
+                                        joined.put(pool.join(patience));
+                                      }});
+  EXPECT_TRUE(joined.first(1).at(0));
+}
+
 TEST_P(Acknowledgement, WithoutAThreadTheWordIsGivenByWhoDrives) {
   PoolOptions own_loop = synack(1);
   own_loop.threads = false;

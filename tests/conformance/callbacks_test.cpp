@@ -294,6 +294,20 @@ TEST_P(Callbacks, WhatOneThrowsGoesToTheHandlerThatWasSetWhileItRan) {
   EXPECT_TRUE(holds<std::domain_error>(reported.wait()));
 }
 
+TEST_P(Callbacks, AHandlerThatThrowsItselfDoesNoHarm) {
+  std::atomic<int> told{0};
+  Pool pool = make_pool();
+  pool.on_callback_error([&](std::exception_ptr) {
+    ++told;
+    throw std::domain_error("the handler's own");
+  });
+  for (int i = 0; i < 3; ++i) {
+    pool.apply_async(tasks::add, std::tuple{1, 2}, {.callback = [](const int&) { throw 1; }});
+  }
+  EXPECT_TRUE(becomes_true([&] { return told == 3; }));
+  EXPECT_EQ(pool.apply(tasks::add, 1, 1), 2);
+}
+
 TEST_P(Callbacks, EveryKindThatThrowsIsReported) {
   std::atomic<int> reported{0};
   Pool pool = make_pool();

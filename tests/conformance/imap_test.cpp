@@ -37,6 +37,10 @@ struct FirstWaits {
     archive(gate);
   }
 };
+int fail_at_5(int x) {
+  if (x == 5) throw std::range_error("five");
+  return x;
+}
 int crash_at_5(int x) {
   return x == 5 ? tasks::segfault() : x;
 }
@@ -222,6 +226,35 @@ TEST_P(Imap, ATimeoutLosesNoResult) {
   }
 }
 
+TEST_P(Imap, TheTimeoutAlsoEndsTheWaitForRoomInTheQueue) {
+  PoolOptions full = options(1);
+  full.max_queued_jobs = 1;
+  Pool pool(std::move(full));
+  for (const bool ordered : {true, false}) {
+    const tasks::Gate gate;
+    const auto other = pool.apply_async(tasks::wait_at, gate.path(), 7);
+    auto results = ordered ? pool.imap(add_one_to, std::views::iota(0, 3))
+                           : pool.imap_unordered(add_one_to, std::views::iota(0, 3));
+    EXPECT_THROW(results.next(std::chrono::milliseconds(10)), TimeoutError);
+    EXPECT_THROW(results.next(Duration::zero()), TimeoutError);
+    gate.open();
+    for (int i = 1; i <= 3; ++i) EXPECT_EQ(results.next(patience), i);
+    EXPECT_EQ(results.next(patience), std::nullopt);
+    EXPECT_EQ(other.get(patience), 7);
+  }
+}
+
+TEST_P(Imap, ReadsNoFurtherAheadThanThereIsRoomInTheQueue) {
+  PoolOptions full = options(1);
+  full.max_queued_jobs = 1;
+  Pool pool(std::move(full));
+  const tasks::Gate gate;
+  auto results = pool.imap(Wait{gate.path()}, std::views::iota(0, 3));
+  EXPECT_THROW(results.next(std::chrono::milliseconds(10)), TimeoutError);
+  gate.open();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(results.next(patience), i);
+}
+
 TEST_P(Imap, OfATaskWithoutResultGivesOneForEachItem) {
   Pool pool = make_pool();
   int count = 0;
@@ -264,6 +297,38 @@ TEST_P(Imap, GoesOnWhereAnIterationHasStopped) {
   int rest = 0;
   for (const int value : results) rest += value;
   EXPECT_EQ(rest, 5 + 6 + 7 + 8 + 9 + 10);
+}
+
+TEST_P(Imap, WhatAnIteratorStandsAtCanBeLookedAtAgain) {
+  Pool pool = make_pool();
+  auto results = pool.imap(fail_at_5, std::views::iota(0, 10));
+  std::vector<int> even;
+  int errors = 0;
+  auto at = results.begin();
+  while (at != results.end()) {
+    try {
+      if (*at % 2 == 0) even.push_back(*at);
+    } catch (const std::range_error&) {
+      ++errors;
+      EXPECT_THROW(static_cast<void>(*at), std::range_error);
+    }
+    ++at;
+  }
+  EXPECT_EQ(even, (std::vector<int>{0, 2, 4, 6, 8}));
+  EXPECT_EQ(errors, 1);
+}
+
+TEST_P(Imap, IsAnInputRangeForViewsAndAlgorithms) {
+  Pool pool = make_pool();
+  auto numbers = pool.imap(add_one_to, std::views::iota(0, 10));
+  std::vector<int> even;
+  for (const int value : numbers | std::views::filter([](int v) { return v % 2 == 0; }))
+    even.push_back(value);
+  EXPECT_EQ(even, (std::vector<int>{2, 4, 6, 8, 10}));
+  auto more = pool.imap(add_one_to, std::views::iota(0, 10));
+  const auto found = std::ranges::find(more, 5);
+  ASSERT_NE(found, more.end());
+  EXPECT_EQ(*found, 5);
 }
 
 TEST_P(Imap, MayBeAbandonedAtAnyMoment) {

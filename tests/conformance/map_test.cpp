@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <list>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <ranges>
@@ -67,6 +68,21 @@ TEST_P(Map, TakesAnyInputRange) {
   EXPECT_EQ(pool.map(tasks::square, std::ranges::istream_view<int>(text)), expected);
   EXPECT_EQ(pool.map(tasks::square, list | std::views::transform([](int x) { return x + 1; })),
             (std::vector<int>{4, 9, 16}));
+}
+
+TEST_P(Map, TakesTheElementsOfAStdMap) {
+  Pool pool = make_pool();
+  const std::map<std::string, int> lengths{{"a", 1}, {"bb", 2}};
+  EXPECT_EQ(
+      pool.map([](const std::pair<const std::string, int>& e) { return e.first + std::to_string(e.second); },
+               lengths),
+      (std::vector<std::string>{"a1", "bb2"}));
+  const std::map<int, int> numbers{{1, 2}, {3, 4}};
+  EXPECT_EQ(pool.map([](std::pair<const int, int> e) { return e; }, numbers),
+            (std::vector<std::pair<int, int>>{{1, 2}, {3, 4}}));
+  EXPECT_EQ(pool.map([](std::tuple<const int, std::string> e) { return std::get<1>(e); },
+                     std::vector<std::tuple<int, std::string>>{{1, "x"}}),
+            std::vector<std::string>{"x"});
 }
 
 TEST_P(Map, OfNothingIsNothing) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,6 +30,10 @@ Pid pid_of_worker(int) {
 
 void die_in_initializer() {
   tasks::exit_with(9);
+}
+
+void throw_before_the_gate_opens(std::string gate) {
+  if (!std::filesystem::exists(std::filesystem::path(gate) / "open")) throw std::runtime_error("not yet");
 }
 
 std::map<Pid, int> count(const std::vector<Pid>& pids) {
@@ -146,6 +151,18 @@ TEST_P(Recycling, AnInitializerThatThrowsIsTheCauseOfTheError) {
   } catch (const SpawnError& thrown) {
     thrown_by<std::invalid_argument>([&] { std::rethrow_if_nested(thrown); });
   }
+}
+
+TEST_P(Recycling, APoolWhoseWorkersStartAfterAllHasStartedOk) {
+  const tasks::Gate gate;
+  PoolOptions failing = options(1);
+  failing.initializer = task(throw_before_the_gate_opens, gate.path());
+  failing.max_restarts = 1000;
+  Pool pool(std::move(failing));
+  EXPECT_TRUE(becomes_true([&] { return !pool.did_start_ok(); }));
+  gate.open();
+  EXPECT_EQ(pool.apply(tasks::add, 1, 2), 3);
+  EXPECT_TRUE(becomes_true([&] { return pool.did_start_ok(); }));
 }
 
 TEST_P(Recycling, AWholePoolHasStartedOk) {

@@ -131,6 +131,16 @@ TEST_P(SoftLimits, EveryWayToLookThrowsAndTheErrorReachesTheCaller) {
   EXPECT_EQ(pool.worker_pids(), worker);
 }
 
+TEST_P(SoftLimits, ATimeThatHasPassedLongAgoIsNotWaitedFor) {
+  Pool pool = make_pool(1);
+  EXPECT_EQ(pool.apply([] {
+    this_task::sleep_for(Duration::min());
+    this_task::wait_until(TimePoint::min());
+    return 1;
+  }),
+            1);
+}
+
 TEST_P(SoftLimits, ATaskThatStopsByItselfKeepsItsResult) {
   Pool pool = make_pool(1);
   EXPECT_GT(pool.apply_async(compute_until_asked_to_stop, std::tuple{}, {.soft_timeout = 50ms}).get(patience),

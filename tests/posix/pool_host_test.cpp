@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a pool and the rest of its host's program do not do to each other.
+#include "helpers/platform.hpp"
 #include "helpers/tasks.hpp"
 #include "posix/child_process.hpp"
 #include "posix/process_pool_test.hpp"
@@ -24,6 +25,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +52,19 @@ void reap_all(int) {
 
 void print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
+}
+
+/// The child returns -1 from the task, as after an exec that failed.
+int fork_and_return_from_both(int value) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit none{};
+    ::setrlimit(RLIMIT_CORE, &none);
+    return -1;
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return value;
 }
 
 TEST_P(PoolHost, AnInterruptFromTheTerminalLeavesTheWorkersAlone) {
@@ -328,6 +343,28 @@ TEST_P(PoolHost, AChildThatTheHostForksMayDestroyItsCopyOfThePool) {
   });
   EXPECT_EQ(host.lines(), (std::vector<std::string>{"7", "3", "the same workers"}));
   EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST_P(PoolHost, TheHostMayHaveClosedItsStandardStreams) {
+  ChildProcess host([](const ChildProcess::Tell& tell) {
+    for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(number);
+    {
+      Pool pool(options(2));
+      tell(std::to_string(pool.apply(tasks::add, 1, 2)));
+    }
+    tell(::fcntl(STDIN_FILENO, F_GETFD) < 0 ? "still closed" : "opened");
+  });
+  EXPECT_EQ(host.lines(), (std::vector<std::string>{"3", "still closed"}));
+  EXPECT_EQ(host.exit_code(), 0);
+}
+
+TEST_P(PoolHost, AChildThatATaskForksDoesNotAnswerInTheWorkersName) {
+  if (in_an_emulator()) GTEST_SKIP() << "qemu-user leaves a child what madvise(2) hides from it";
+  Pool pool(options(1));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(pool.apply(fork_and_return_from_both, i), i);
+    EXPECT_EQ(pool.apply(tasks::add, i, 1), i + 1);
+  }
 }
 
 TEST_P(PoolHost, WorkersDoNotKeepThePipesOfThePool) {

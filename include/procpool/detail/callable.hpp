@@ -111,6 +111,25 @@ struct StorageOf<std::span<const bool>> {
   using Type = std::span<const bool>;  // a std::vector<bool> has no bools to look at
 };
 
+/// A pair or tuple with const elements, as those of a std::map are, can be made from what was decoded, but
+/// not be decoded into.
+template <class T>
+inline constexpr bool has_const_elements = false;
+template <class A, class B>
+inline constexpr bool has_const_elements<std::pair<A, B>> = std::is_const_v<A> || std::is_const_v<B>;
+template <class... T>
+inline constexpr bool has_const_elements<std::tuple<T...>> = (std::is_const_v<T> || ...);
+template <class A, class B>
+requires has_const_elements<std::pair<A, B>>
+struct StorageOf<std::pair<A, B>> {
+  using Type = std::pair<std::remove_const_t<A>, std::remove_const_t<B>>;
+};
+template <class... T>
+requires has_const_elements<std::tuple<T...>>
+struct StorageOf<std::tuple<T...>> {
+  using Type = std::tuple<std::remove_const_t<T>...>;
+};
+
 template <class P>
 using Storage = typename StorageOf<std::decay_t<P>>::Type;
 
@@ -121,6 +140,8 @@ template <class P>
 [[nodiscard]] Storage<P> to_storage(const std::decay_t<P>& value) {
   if constexpr (std::is_pointer_v<std::decay_t<P>>) {
     if (value == nullptr) fail_null_text();
+    return Storage<P>(value);
+  } else if constexpr (has_const_elements<std::decay_t<P>>) {
     return Storage<P>(value);
   } else {
     return Storage<P>(value.begin(), value.end());
@@ -135,6 +156,8 @@ decltype(auto) hand_over(Storage<P>& stored) noexcept {
     return std::move(stored);
   } else if constexpr (std::is_pointer_v<Value>) {
     return static_cast<Value>(stored.c_str());
+  } else if constexpr (has_const_elements<Value>) {
+    return Value(std::move(stored));
   } else {
     return Value(stored);
   }

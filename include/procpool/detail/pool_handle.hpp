@@ -36,8 +36,8 @@ class PoolHandle {
  public:
   PROCPOOL_EXPORT explicit PoolHandle(PoolOptions&& options);
 
-  /// `bytes` holds the prefix and then the arguments. `caller_waits`: the next that is done with the handle is
-  /// to wait.
+  /// `bytes` holds the prefix and then the arguments. `caller_waits`: the next that is done with the handle
+  /// is to wait.
   PROCPOOL_EXPORT JobHandle call(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
                                  std::unique_ptr<JobOptions> options, bool caller_waits) const;
   PROCPOOL_EXPORT JobHandle map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// Handles are not numbered like that.
+#include "loop/standard_descriptors.hpp"
+
+namespace procpool::detail {
+
+StandardDescriptorsTaken::StandardDescriptorsTaken() noexcept = default;
+StandardDescriptorsTaken::~StandardDescriptorsTaken() = default;
+
+}  // namespace procpool::detail
