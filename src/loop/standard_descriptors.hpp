@@ -6,8 +6,8 @@
 
 namespace procpool::detail {
 
-/// While it lives, nothing new gets one of these numbers: libuv asserts that it never closes one of them. To be
-/// there when libuv opens something that it will close: as a loop is made, and in a child that is forked.
+/// While it lives, nothing new gets one of these numbers: libuv asserts that it never closes one of them. To
+/// be there when libuv opens something that it will close: as a loop is made, and in a child that is forked.
 class StandardDescriptorsTaken {
  public:
   StandardDescriptorsTaken() noexcept;
