@@ -10,6 +10,7 @@
 #include "posix/shared_memory.hpp"
 #include "posix/signals.hpp"
 #include "worker/nudge.hpp"
+#include "worker/task_context.hpp"
 
 #include <procpool/process_backend.hpp>
 
@@ -19,6 +20,7 @@
 #include <cstring>
 
 #include <poll.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -93,8 +95,9 @@ void work(WorkerStart start) noexcept {
     ::_exit(setup_failed);
   }
   start.memory.reset();
-  // What a task forks, and lets return from it, must not answer in the worker's name.
+  // What a task forks is inside no task, and if it returns from there it must not answer in the worker's name.
   hide_from_forks(mapping);
+  ::pthread_atfork(nullptr, nullptr, [] { detail::current_task() = nullptr; });
   report_crashes(mapping.memory());
   if (start.role.memory_limit) limit_memory(*start.role.memory_limit);
   skip_exit_handlers_of_host();

@@ -112,10 +112,10 @@ struct PoolOptions {
   /// How many workers. Default: cpu_count().
   std::optional<std::size_t> processes{};
   /// Run in each worker before its first task: a function without parameters, or procpool::task(f,
-  /// arguments...). If it throws in one worker after the other, the pool fails with its exception. It may
-  /// take its time; but a worker that has not even got as far two minutes after its birth, because it hangs
-  /// in what runs before init(), is replaced, and if that happens to one after the other the pool fails with
-  /// SpawnError.
+  /// arguments...). If it throws in one worker after the other, the pool fails with a SpawnError in which its
+  /// exception is nested. It may take its time; but a worker that has not even got as far two minutes after
+  /// its birth, because it hangs in what runs before init(), is replaced, and if that happens to one after
+  /// the other the pool fails with SpawnError.
   Initializer initializer{};
   /// A worker ends after so many jobs (chunks count as one), and another takes its place. Not 0. Default: no
   /// limit.
@@ -242,8 +242,9 @@ struct MapOptions {
       std::is_void_v<T>, std::function<void()>,
       std::function<void(const std::vector<std::conditional_t<std::is_void_v<T>, char, T>>&)>>;
 
-  /// How many items are one job, with one time limit, which is lost as a whole with its worker. Not 0. Left
-  /// out, each item is a job of its own; procpool sends many in one message when they are fast.
+  /// How many items are one job, with one time limit, which is lost as a whole with its worker. From 1 to
+  /// 1,048,576. Left out, each item is a job of its own; procpool sends many in one message when they are
+  /// fast.
   std::optional<std::size_t> chunksize{};
   /// Gets all results, in the order of the input.
   Callback callback{};

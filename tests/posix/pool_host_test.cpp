@@ -67,6 +67,15 @@ int fork_and_return_from_both(int value) {
   return value;
 }
 
+/// The child tells whether it is inside a task.
+int inside_task_after_fork() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(this_task::is_inside_task() || this_task::soft_timeout_requested() ? 1 : 0);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 TEST_P(PoolHost, AnInterruptFromTheTerminalLeavesTheWorkersAlone) {
   ChildProcess host([](const ChildProcess::Tell& tell) {
     std::signal(SIGINT, [](int) {});  // the host's own business
@@ -365,6 +374,11 @@ TEST_P(PoolHost, AChildThatATaskForksDoesNotAnswerInTheWorkersName) {
     EXPECT_EQ(pool.apply(fork_and_return_from_both, i), i);
     EXPECT_EQ(pool.apply(tasks::add, i, 1), i + 1);
   }
+}
+
+TEST_P(PoolHost, AChildThatATaskForksIsInsideNoTask) {
+  Pool pool(options(1));
+  EXPECT_EQ(pool.apply(inside_task_after_fork), 0);
 }
 
 TEST_P(PoolHost, WorkersDoNotKeepThePipesOfThePool) {

@@ -12,11 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration length = 1ms;
-
-bool nothing() {
-  return false;
-}
+constexpr Duration length = 10ms;
 
 /// Looks for nothing, and says whether that was more than a glance.
 bool looks(Spin& spin) {
@@ -26,15 +22,6 @@ bool looks(Spin& spin) {
     return false;
   }));
   return glances > 1;
-}
-
-/// So many looks in vain, that the next are glances.
-Spin tired_spin() {
-  Spin spin(length);
-  for (int i = 0; i < 100; ++i) spin.until(nothing);
-  while (looks(spin)) {
-  }
-  return spin;
 }
 
 TEST(Spin, FindsWhatComesWhileItLooks) {
@@ -49,23 +36,38 @@ TEST(Spin, NeverLooksWhereThereIsOneCpu) {
   EXPECT_TRUE(spin.until([] { return true; }));
 }
 
-TEST(Spin, RestsAfterLooksInVainButForOneNowAndThen) {
-  Spin spin = tired_spin();
-  int looked = 0;
-  for (int i = 0; i < 160; ++i) looked += looks(spin) ? 1 : 0;
-  EXPECT_EQ(looked, 10);
-}
-
-TEST(Spin, WakesUpWithALookThatIsLongEnoughForASideThatSleeps) {
-  Spin spin = tired_spin();
-  const auto comes_late = [&] {
+TEST(Spin, AfterALookInVainTheNextIsLongEnoughForASideThatSleeps) {
+  const auto finds_what_comes_late = [] {
+    Spin spin(length);
+    EXPECT_TRUE(looks(spin));
     const TimePoint begin = Clock::now();
     return spin.until([begin] { return Clock::now() - begin > 2 * length; });
   };
+  // If this thread is kept from running for long during a look, the next may be too dear.
   int tries = 1;
-  while (!comes_late()) ASSERT_LT(++tries, 100);
-  EXPECT_GT(tries, 1);
-  EXPECT_TRUE(looks(spin));
+  while (!finds_what_comes_late()) ASSERT_LT(++tries, 20);
+}
+
+TEST(Spin, LooksThatFindGoOnWithoutEnd) {
+  Spin spin(length);
+  for (int i = 0; i < 1000; ++i) {
+    int glances = 0;
+    ASSERT_TRUE(spin.until([&] { return ++glances == 2; }));
+  }
+}
+
+TEST(Spin, LooksInVainTakeASmallPartOfTheTime) {
+  Spin spin(length);
+  const TimePoint begin = Clock::now();
+  int glances = 0;
+  int waits = 0;
+  while (Clock::now() - begin < 300ms) {
+    ++waits;
+    glances += looks(spin) ? 0 : 1;
+  }
+  // Two looks use up what there is at first; without a rest there would be glances only by chance.
+  EXPECT_LE(waits - glances, 3);
+  EXPECT_GT(glances, 100);
 }
 
 }  // namespace
