@@ -47,7 +47,8 @@ void Dispatcher::refill() {
   stage_round(now, 0, 1, wakes);
   if (most > 1 && !queue_.empty()) stage_round(now, most / 2, most, wakes);
   for (const auto& worker : workers_) worker->channel.commit();
-  ++next_worker_;
+  // With an empty queue the next job goes to who had this one, and is still awake.
+  if (!queue_.empty()) ++next_worker_;
 }
 
 /// Gives each worker that has at most `few` jobs so many that it has `most`; `wakes` says how many of those

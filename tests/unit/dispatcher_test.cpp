@@ -356,6 +356,18 @@ TEST_F(Dispatching, AStartIsToldWhenTheJobIsClaimedAndNotBefore) {
   EXPECT_EQ(job->units_of_it[0].starts, 1);
 }
 
+TEST_F(Dispatching, OneJobAfterTheOtherGoesToTheWorkerThatIsAwake) {
+  add_ready_worker(1);
+  add_ready_worker(2);
+  for (int i = 0; i < 4; ++i) {
+    const Job job = submit();
+    EXPECT_TRUE(worker(1).run_one());
+    EXPECT_FALSE(worker(2).run_one());
+    dispatcher.serve();
+    EXPECT_TRUE(done(job));
+  }
+}
+
 class DispatchingWithALook : public DispatcherTest {
  protected:
   DispatchingWithALook() : DispatcherTest(&Clock::now, SIZE_MAX, std::chrono::microseconds(50)) {}
