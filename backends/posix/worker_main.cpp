@@ -95,7 +95,8 @@ void work(WorkerStart start) noexcept {
     ::_exit(setup_failed);
   }
   start.memory.reset();
-  // What a task forks is inside no task, and if it returns from there it must not answer in the worker's name.
+  // What a task forks is inside no task, and if it returns from there it must not answer in the worker's
+  // name.
   hide_from_forks(mapping);
   ::pthread_atfork(nullptr, nullptr, [] { detail::current_task() = nullptr; });
   report_crashes(mapping.memory());
