@@ -8,15 +8,6 @@
 #include <utility>
 
 namespace procpool {
-namespace detail {
-
-TaskContext*& current_task() noexcept {
-  static thread_local TaskContext* current = nullptr;
-  return current;
-}
-
-}  // namespace detail
-
 namespace this_task {
 
 struct SoftTimeoutAccess {
