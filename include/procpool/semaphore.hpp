@@ -3,6 +3,8 @@
 /// Semaphore: how many jobs may be on their way at the same time.
 #pragma once
 
+#include <procpool/types.hpp>
+
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
