@@ -42,7 +42,7 @@ class Spin {
 
  private:
   static constexpr int long_look = 3;    ///< in lengths
-  static constexpr int most_credit = 4;  ///< in lengths
+  static constexpr int most_credit = 5;  ///< in lengths
   static constexpr int earning = 128;    ///< a look in vain may take so much less than the time that passes
 
   template <class Ready>
