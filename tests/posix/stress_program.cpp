@@ -211,6 +211,7 @@ class Stress {
   void complain(const Open& open, Verdict verdict, const char* what);
   void kill_workers();
   void resize();
+  void let_it_work() const;
   bool report(std::chrono::duration<double> time);
 
   const std::uint32_t jobs_;
@@ -299,9 +300,17 @@ void Stress::complain(const Open& open, Verdict verdict, const char* what) {
               verdict_names[static_cast<std::size_t>(verdict)], counts_.runs(open.job));
 }
 
+/// Until the pool has answered another job: workers may take longer to start than they are let live, and
+/// nothing would ever be done.
+void Stress::let_it_work() const {
+  const std::uint64_t before = pool_.stats().done;
+  while (!done_ && pool_.stats().done == before) std::this_thread::sleep_for(1ms);
+}
+
 void Stress::kill_workers() {
   Random random(seed_);
   while (!done_) {
+    if (random.one_in(2)) let_it_work();
     const std::vector<Pid> workers = pool_.worker_pids();
     if (!workers.empty() &&
         ::kill(workers[random.below(static_cast<std::uint32_t>(workers.size()))], SIGKILL) == 0) {
@@ -315,6 +324,7 @@ void Stress::resize() {
   Random random(seed_ + 1);
   std::size_t extra = 0;
   while (!done_) {
+    let_it_work();
     if (random.one_in(8)) {
       pool_.restart();
     } else if (extra == 0 || (extra < 3 && random.one_in(2))) {
