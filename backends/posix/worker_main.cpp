@@ -95,10 +95,8 @@ void work(WorkerStart start) noexcept {
     ::_exit(setup_failed);
   }
   start.memory.reset();
-  // What a task forks is inside no task, and if it returns from there it must not answer in the worker's
-  // name.
-  hide_from_forks(mapping);
-  ::pthread_atfork(nullptr, nullptr, [] { detail::current_task() = nullptr; });
+  ::pthread_atfork(nullptr, nullptr, &detail::leave_task_in_fork);
+  hide_from_forks(mapping);  // from those, too, that ran no handlers (clone)
   report_crashes(mapping.memory());
   if (start.role.memory_limit) limit_memory(*start.role.memory_limit);
   skip_exit_handlers_of_host();

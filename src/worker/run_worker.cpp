@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <new>
@@ -84,6 +85,7 @@ class WorkerLoop final : private ProgressReporter, private ResultStream {
 
  private:
   static constexpr int startup_failed = 70;  // EX_SOFTWARE of sysexits.h
+  static constexpr int returned_from_fork = 70;
 
   /// The task that has just ended was the last that this worker may run.
   bool is_last() {
@@ -131,6 +133,7 @@ class WorkerLoop final : private ProgressReporter, private ResultStream {
     context.hard_limit = job.hard_limit;
     context.soft_due = &channel_.soft_due_word();
     context.progress = this;
+    context_ = &context;
     try {
       const TaskScope scope(context);
       if (job.refused) return ResultKind::refused;
@@ -149,6 +152,7 @@ class WorkerLoop final : private ProgressReporter, private ResultStream {
       }
       if (!job.chunk) {
         invoke_(prefix_, job.arguments, result_of_one(answer));
+        end_if_forked();
         return ResultKind::value;
       }
       run_chunk(job, answer);
@@ -167,6 +171,7 @@ class WorkerLoop final : private ProgressReporter, private ResultStream {
     return {answer, *this, longest_whole_message};
   }
   void begin(std::size_t size) noexcept override {
+    end_if_forked();
     streamed_ = true;
     last_ = is_last();
     host_gone_ = !channel_.publish_stream(job_, size, last_);
@@ -176,8 +181,17 @@ class WorkerLoop final : private ProgressReporter, private ResultStream {
     host_gone_ = host_gone_ || !channel_.write_stream(piece);
   }
 
+  /// Where a task has returned or thrown: a child that it forked ends here, and the worker alone answers.
+  void end_if_forked() const noexcept {
+    if (!context_->in_fork) return;
+    std::fputs("procpool: a child that a task forked came back from the task; it has to exec or _exit\n",
+               stderr);
+    std::_Exit(returned_from_fork);
+  }
+
   /// In a catch block. Where memory is capped, running out of it is the limit's doing.
   void encode_failure(ByteBuffer& answer) {
+    end_if_forked();
     if (channel_.memory_capped()) {
       try {
         throw;
@@ -218,6 +232,7 @@ class WorkerLoop final : private ProgressReporter, private ResultStream {
       ResultKind kind = ResultKind::value;
       try {
         invoke_(prefix_, arguments, result);
+        end_if_forked();
       } catch (...) {
         answer.truncate(begin);
         encode_failure(answer);
@@ -232,7 +247,8 @@ class WorkerLoop final : private ProgressReporter, private ResultStream {
   WorkerChannel channel_;
   ImageResolver resolver_;
   ClaimedJob job_;
-  TaskInvoker invoke_ = nullptr;  ///< of the message at hand
+  const TaskContext* context_ = nullptr;  ///< of the task at hand
+  TaskInvoker invoke_ = nullptr;          ///< of the message at hand
   std::span<const std::byte> prefix_;
   std::uint64_t first_footprint_ = 0;  ///< what it was born with, if that matters
   std::uint64_t tasks_ = 0;

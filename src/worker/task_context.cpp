@@ -8,4 +8,9 @@ TaskContext*& current_task() noexcept {
   return current;
 }
 
+void leave_task_in_fork() noexcept {
+  if (TaskContext* task = current_task()) task->in_fork = true;
+  current_task() = nullptr;
+}
+
 }  // namespace procpool::detail

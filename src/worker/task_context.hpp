@@ -29,6 +29,7 @@ struct TaskContext {
   /// Holds the id of the job whose soft limit has passed.
   const std::atomic<std::uint64_t>* soft_due = nullptr;
   ProgressReporter* progress = nullptr;
+  bool in_fork = false;  ///< this process is a child that the task forked, and is no worker
   /// The innermost handler. Read by a signal handler on the same thread.
   std::atomic<this_task::on_soft_timeout*> on_soft_timeout{nullptr};
 
@@ -37,5 +38,8 @@ struct TaskContext {
 
 /// The context of the calling thread's task; nullptr outside of one. A worker's tasks run on one thread.
 [[nodiscard]] TaskContext*& current_task() noexcept;
+
+/// In a child that was forked from a worker: it is inside no task, and may not answer in the worker's name.
+void leave_task_in_fork() noexcept;
 
 }  // namespace procpool::detail
