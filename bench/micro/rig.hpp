@@ -73,7 +73,7 @@ struct Channel {
   NoProcess process{memory};
   NoLink link{memory};
   detail::HostChannel host{process, {.max_message = max_message}};
-  detail::WorkerChannel worker{link, Duration::zero()};
+  detail::WorkerChannel worker{link};
   JobId next_id = 1;
 
   /// Stages one job with these arguments.

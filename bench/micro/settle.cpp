@@ -78,7 +78,7 @@ class NoLoop final : public DispatcherLoop {
 struct Worker {
   Memory memory;
   NoLink link{memory};
-  WorkerChannel channel{link, Duration::zero()};
+  WorkerChannel channel{link};
   ClaimedJob job;
 
   std::size_t answer_all() {
@@ -92,8 +92,7 @@ struct Worker {
 /// One turn: the answers of `state.range(0)` workers, and new jobs for them.
 void serve(benchmark::State& state) {
   NoLoop loop;
-  Dispatcher dispatcher(
-      {.terms = {.max_message = max_message}, .longest_spin = {}, .max_queued = 0, .now = &Clock::now}, loop);
+  Dispatcher dispatcher({.terms = {.max_message = max_message}, .max_queued = 0, .now = &Clock::now}, loop);
   std::vector<std::unique_ptr<Worker>> workers;
   Message hello;
   hello.kind = MessageKind::hello;

@@ -34,10 +34,11 @@ HostChannel::HostChannel(WorkerProcess& process, const WorkerTerms& terms)
     : process_(process),
       memory_(reinterpret_cast<ChannelMemory*>(process.memory().data())),
       max_message_(terms.max_message),
-      messages_(ring_slots) {
+      messages_(new Outgoing[ring_slots]) {
   control().max_message = terms.max_message;
   control().max_tasks = terms.max_tasks;
   control().max_footprint = terms.max_footprint;
+  control().longest_spin = terms.longest_spin.count();
   control().same_program = terms.same_program ? 1 : 0;
   control().memory_capped = terms.memory_capped ? 1 : 0;
   control().memory_watched = terms.memory_limited || terms.max_footprint != 0 ? 1 : 0;

@@ -11,9 +11,9 @@
 #include <procpool/types.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
-#include <vector>
 
 namespace procpool::detail {
 
@@ -63,6 +63,7 @@ struct WorkerTerms {
   bool same_program = true;         ///< the worker has to be of the host's own build
   bool memory_limited = false;      ///< there is a PoolOptions::memory_limit, whoever enforces it
   bool memory_capped = false;       ///< the kernel lets allocations fail above PoolOptions::memory_limit
+  Duration longest_spin{0};         ///< of a look for the next job, and of the host's for results: see Spin
 };
 
 /// Publishes jobs and reads results. One thread at a time (the Dispatcher's lock); the counterpart may be
@@ -199,7 +200,7 @@ class HostChannel {
   bool hold_ = false;
   bool stop_ = false;
 
-  std::vector<Outgoing> messages_;
+  std::unique_ptr<Outgoing[]> messages_;  ///< what was never needed is not touched
   std::uint32_t first_message_ = 0;
   std::uint32_t end_message_ = 0;
   std::uint32_t answered_ = 0;  ///< jobs of the oldest message

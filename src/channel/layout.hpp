@@ -133,6 +133,7 @@ struct ControlBlock {
   std::uint64_t max_footprint;   ///< the worker ends after a task that leaves it with more; 0: no limit
   std::uint64_t memory_capped;   ///< allocations fail at PoolOptions::memory_limit
   std::uint64_t memory_watched;  ///< what the worker keeps counts against a limit
+  std::int64_t longest_spin;     ///< in nanoseconds
   std::uint64_t same_program;    ///< the worker has to be of the host's own build
   std::atomic<std::uint32_t> image_count;
 };

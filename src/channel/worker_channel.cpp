@@ -19,7 +19,7 @@ struct HostGone : std::runtime_error {
 
 }  // namespace
 
-WorkerChannel::WorkerChannel(WorkerLink& link, Duration longest_spin) : link_(link), spin_(longest_spin) {
+WorkerChannel::WorkerChannel(WorkerLink& link) : link_(link) {
   const std::span<std::byte> memory = link.memory();
   if (memory.size() < sizeof(ChannelMemory)) {
     throw std::invalid_argument("procpool: the worker's memory is too small for a channel");

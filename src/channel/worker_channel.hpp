@@ -39,7 +39,11 @@ struct ClaimedJob {
 class WorkerChannel final : private ArgumentStream {
  public:
   /// Throws std::invalid_argument if the memory is not a channel's.
-  WorkerChannel(WorkerLink& link, Duration longest_spin);
+  explicit WorkerChannel(WorkerLink& link);
+
+  /// Looks for jobs, from now on, as long as the host wants before it sleeps. The host has told so when its
+  /// first message is there.
+  void begin_to_look() noexcept { spin_ = Spin(Duration(memory_->control.longest_spin)); }
 
   /// Claims the next job, sleeping until there is one; `idle` is called before each sleep. False when the
   /// host said stop, or is gone: the worker has to end.
@@ -128,7 +132,7 @@ class WorkerChannel final : private ArgumentStream {
 
   WorkerLink& link_;
   ChannelMemory* memory_;
-  Spin spin_;
+  Spin spin_{Duration::zero()};
   bool stopped_ = false;
   std::optional<TimePoint> last_finished_;  ///< when the next job begins, if there was no wait
   std::uint32_t next_message_ = 0;

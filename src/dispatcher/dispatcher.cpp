@@ -47,7 +47,7 @@ Dispatcher::Dispatcher(const Settings& settings, Loop& loop, std::shared_ptr<Tra
       loop_(loop),
       traced_(trace != nullptr),
       oom_kills_seen_(oom_kills()),
-      waiting_(settings.longest_spin),
+      waiting_(settings.terms.longest_spin),
       trace_(std::move(trace)) {}
 
 Dispatcher::~Dispatcher() = default;

@@ -37,7 +37,6 @@ class Dispatcher {
 
   struct Settings {
     WorkerTerms terms;
-    Duration longest_spin{0};
     std::size_t cpus = SIZE_MAX;       ///< with more workers than these, not all are woken for quick jobs
     std::size_t max_queued = 0;        ///< units that may be open before a submission waits; 0: any number
     TimePoint (*now)() = &Clock::now;  ///< what limits are measured with

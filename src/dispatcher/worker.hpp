@@ -16,7 +16,6 @@
 #include <deque>
 #include <memory>
 #include <utility>
-#include <vector>
 
 namespace procpool::detail {
 
@@ -69,26 +68,33 @@ struct InFlight {
   TimePoint started = TimePoint::max();  ///< of `watched`: the earliest start that was seen
 };
 
-/// The messages that are out at one worker, oldest first; as many as its job ring holds.
+/// The messages that are out at one worker, oldest first; as many as its job ring holds. Memory that was
+/// never needed is not touched.
 class InFlightQueue {
  public:
+  InFlightQueue() = default;
+  InFlightQueue(const InFlightQueue&) = delete;
+  InFlightQueue& operator=(const InFlightQueue&) = delete;
+  ~InFlightQueue() {
+    while (!empty()) take(first_++);
+  }
   [[nodiscard]] bool empty() const noexcept { return first_ == end_; }
   [[nodiscard]] std::uint32_t messages() const noexcept { return end_ - first_; }
   [[nodiscard]] std::uint32_t units() const noexcept { return units_; }
-  [[nodiscard]] InFlight& front() noexcept { return slots_[first_ % ring_slots]; }
-  [[nodiscard]] const InFlight& front() const noexcept { return slots_[first_ % ring_slots]; }
-  [[nodiscard]] InFlight& at(std::uint32_t index) noexcept { return slots_[(first_ + index) % ring_slots]; }
-  void push_back(InFlight item) noexcept {
+  [[nodiscard]] InFlight& front() noexcept { return item(first_); }
+  [[nodiscard]] const InFlight& front() const noexcept { return item(first_); }
+  [[nodiscard]] InFlight& at(std::uint32_t index) noexcept { return item(first_ + index); }
+  void push_back(InFlight flight) noexcept {
     assert(messages() < ring_slots);
-    units_ += item.count;
-    slots_[end_++ % ring_slots] = std::move(item);
+    units_ += flight.count;
+    std::construct_at(&item(end_++), std::move(flight));
   }
   /// The oldest `count` units, which are of one message.
   InFlight pop_front(std::uint32_t count = 1) noexcept {
     InFlight& oldest = front();
     assert(count <= oldest.count);
     units_ -= count;
-    if (count == oldest.count) return std::exchange(slots_[first_++ % ring_slots], InFlight{});
+    if (count == oldest.count) return take(first_++);
     InFlight part = oldest;
     part.count = count;
     oldest.unit += count;
@@ -97,10 +103,10 @@ class InFlightQueue {
   }
   /// The newest units: up to `most`, of one message.
   InFlight pop_back(std::uint32_t most) noexcept {
-    InFlight& newest = slots_[(end_ - 1) % ring_slots];
+    InFlight& newest = item(end_ - 1);
     const std::uint32_t count = std::min(most, newest.count);
     units_ -= count;
-    if (count == newest.count) return std::exchange(slots_[--end_ % ring_slots], InFlight{});
+    if (count == newest.count) return take(--end_);
     InFlight part = newest;
     newest.count -= count;
     part.unit += newest.count;
@@ -109,7 +115,22 @@ class InFlightQueue {
   }
 
  private:
-  std::vector<InFlight> slots_ = std::vector<InFlight>(ring_slots);
+  union Slot {
+    Slot() noexcept {}
+    ~Slot() {}
+    InFlight item;
+  };
+
+  [[nodiscard]] InFlight& item(std::uint32_t number) const noexcept {
+    return slots_[number % ring_slots].item;
+  }
+  InFlight take(std::uint32_t number) noexcept {
+    InFlight taken = std::move(item(number));
+    std::destroy_at(&item(number));
+    return taken;
+  }
+
+  std::unique_ptr<Slot[]> slots_{new Slot[ring_slots]};
   std::uint32_t first_ = 0;
   std::uint32_t end_ = 0;
   std::uint32_t units_ = 0;

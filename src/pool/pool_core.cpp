@@ -33,10 +33,12 @@ constexpr Duration longest_end = 10s;
 /// The same for workers that have ended, when nobody tells so.
 constexpr Duration longest_untold_end = 1s;
 
-Dispatcher::Settings dispatcher_settings(const WorkerTerms& terms, const PoolOptions& options) {
+Dispatcher::Settings dispatcher_settings(WorkerTerms terms, const PoolOptions& options) {
   const std::size_t cpus = available_cpus();
-  return {terms, cpus > 1 ? Duration(50us) : Duration::zero(), cpus, checked_max_queued_jobs(options),
-          &Clock::now};
+  // Longer than it takes to wake a sleeping CPU, or looking would be worth nothing; nothing where there is
+  // only one.
+  if (cpus > 1) terms.longest_spin = 50us;
+  return {terms, cpus, checked_max_queued_jobs(options), &Clock::now};
 }
 
 /// Writes on the callback thread. It may outlive the pool's core, as that thread may; `waits` is not called

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "channel/worker_channel.hpp"
-#include "pool/cpu_count.hpp"
 #include "pool/process_id.hpp"
 #include "serialization/spare_memory.hpp"
 #include "tasks/find_invoker.hpp"
@@ -31,12 +30,6 @@ namespace procpool {
 namespace detail {
 namespace {
 
-/// Longer than it takes to wake a sleeping CPU, or looking would be worth nothing; nothing where there is
-/// only one.
-Duration longest_spin() {
-  return available_cpus() > 1 ? Duration(std::chrono::microseconds(50)) : Duration::zero();
-}
-
 class ResolverScope {
  public:
   explicit ResolverScope(ImageResolver& resolver) noexcept { set_current_resolver(&resolver); }
@@ -61,7 +54,7 @@ void flush_output() noexcept {
 
 class WorkerLoop final : private ProgressReporter, private ResultStream {
  public:
-  explicit WorkerLoop(WorkerLink& link) : channel_(link, longest_spin()) {}
+  explicit WorkerLoop(WorkerLink& link) : channel_(link) {}
 
   int run() {
     const ResolverScope scope(resolver_);
@@ -99,6 +92,7 @@ class WorkerLoop final : private ProgressReporter, private ResultStream {
 
   /// Before anything of the user's runs. What the host has set is there since the first message was.
   void get_ready() {
+    channel_.begin_to_look();
     if (channel_.memory_watched()) keep_no_spare_memory();
     if (channel_.max_footprint() != 0) first_footprint_ = own_footprint();
     // Throws if the worker is of another build: the host's references would mean something else in it.

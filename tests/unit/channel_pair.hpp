@@ -89,9 +89,10 @@ class ChannelPair final : private WorkerProcess, private WorkerLink {
   static constexpr std::chrono::seconds patience{10};
   static constexpr std::size_t max_message = std::size_t{64} << 20;
 
-  explicit ChannelPair(Duration spin = Duration::zero(),
-                       detail::WorkerTerms terms = {.max_message = max_message})
-      : host(*this, terms), worker(*this, spin) {}
+  explicit ChannelPair(const detail::WorkerTerms& terms = {.max_message = max_message})
+      : host(*this, terms), worker(*this) {
+    worker.begin_to_look();
+  }
 
   /// Zero, and of the size of a channel.
   [[nodiscard]] std::span<std::byte> memory() noexcept override { return buffer_.bytes(); }

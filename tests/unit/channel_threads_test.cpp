@@ -203,7 +203,7 @@ class WorkerThread {
 /// Runs jobs, of which some are taken back again and again, and looks whether each has run once.
 Host expect_each_once(const Host::Habits& habits) {
   constexpr JobId jobs = slow ? 100'000 : 1'000'000;
-  ChannelPair pair(std::chrono::microseconds(20));
+  ChannelPair pair({.max_message = ChannelPair::max_message, .longest_spin = std::chrono::microseconds(20)});
   std::vector<std::uint8_t> runs(jobs + 1);
   std::uint64_t id = 0;
   Host host(pair, habits, 1);
@@ -253,7 +253,8 @@ TEST(ChannelThreads, NeitherSideSleepsOnWork) {
   std::uint32_t seed = 0;
   while (Clock::now() < end) {
     ++seed;
-    ChannelPair pair(std::chrono::microseconds(seed % 3 == 0 ? 10 : 0));
+    ChannelPair pair({.max_message = ChannelPair::max_message,
+                      .longest_spin = std::chrono::microseconds(seed % 3 == 0 ? 10 : 0)});
     const WorkerThread worker(pair, [random = Random(seed + 1), seed](const ClaimedJob&) mutable {
       pause(random, seed % 5 * 300);
       return std::span<const std::byte>();
@@ -300,7 +301,8 @@ bool arrives(const ClaimedJob& job, std::span<const std::byte> expected) {
 }
 
 void expect_stream(const std::vector<std::size_t>& sizes, const Host::Habits& habits, std::uint32_t seed) {
-  ChannelPair pair(std::chrono::microseconds(seed % 2 * 10));
+  ChannelPair pair(
+      {.max_message = ChannelPair::max_message, .longest_spin = std::chrono::microseconds(seed % 2 * 10)});
   std::atomic<int> wrong{0};
   {
     const WorkerThread worker(pair, [&](const ClaimedJob& job) {

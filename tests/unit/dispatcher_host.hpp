@@ -186,7 +186,7 @@ class SteppedWorker final : public WorkerLink {
   };
 
   ChannelBuffer buffer_;
-  detail::WorkerChannel channel_{*this, Duration::zero()};
+  detail::WorkerChannel channel_{*this};
   detail::ClaimedJob job_;
 };
 
@@ -198,8 +198,7 @@ class DispatcherTest : public ::testing::Test {
 
   explicit DispatcherTest(TimePoint (*now)() = &Clock::now, std::size_t cpus = SIZE_MAX,
                           Duration longest_spin = {})
-      : dispatcher({.terms = {.max_message = std::size_t{1} << 20},
-                    .longest_spin = longest_spin,
+      : dispatcher({.terms = {.max_message = std::size_t{1} << 20, .longest_spin = longest_spin},
                     .cpus = cpus,
                     .max_queued = 0,
                     .now = now},

@@ -57,7 +57,7 @@ class Hostile : public ::testing::Test {
     expect_violation();
   }
 
-  ChannelPair pair{Duration::zero(), {.max_message = max_message}};
+  ChannelPair pair{{.max_message = max_message}};
   ClaimedJob job;
   Answer got;
 };

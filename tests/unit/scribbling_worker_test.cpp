@@ -179,7 +179,7 @@ TEST(ScribblingWorker, ScribblingBetweenTheHostsStepsIsBorne) {
   int violations = 0;
   constexpr std::uint32_t rounds = under_thread_sanitizer || under_address_sanitizer ? 300 : 2000;
   for (std::uint32_t seed = 0; seed < rounds; ++seed) {
-    ChannelPair pair(Duration::zero(), {.max_message = longest_message});
+    ChannelPair pair({.max_message = longest_message});
     Scribbler scribbler(pair.shared(), seed);
     Victim victim(pair);
     for (int i = 0; i < 60 && pair.host.violation() == nullptr; ++i) {
@@ -199,7 +199,7 @@ TEST(ScribblingWorker, ScribblingWhileTheHostWorksIsBorne) {
   Random random(1);
   const TimePoint end = Clock::now() + std::chrono::seconds(2);
   for (std::uint32_t seed = 0; Clock::now() < end; ++seed) {
-    ChannelPair pair(Duration::zero(), {.max_message = longest_message});
+    ChannelPair pair({.max_message = longest_message});
     std::atomic<bool> done{false};
     std::atomic<JobId> expected{1};
     std::thread worker([&] {
@@ -220,7 +220,7 @@ TEST(ScribblingWorker, ScribblingWhileTheHostWorksIsBorne) {
 }
 
 TEST(ScribblingWorker, ChangingTheClaimWordForEverDoesNotKeepTheHost) {
-  ChannelPair pair(Duration::zero(), {.max_message = longest_message});
+  ChannelPair pair({.max_message = longest_message});
   Message message;
   for (message.id = 1; message.id <= 100; ++message.id) pair.host.stage(message);
   pair.host.commit();
