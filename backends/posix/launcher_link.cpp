@@ -26,7 +26,7 @@ namespace {
 
 /// The time that a program has from its start to procpool::init, and a launcher to end.
 constexpr auto hello_patience = std::chrono::seconds(30);
-constexpr auto end_patience = std::chrono::seconds(10);
+constexpr auto launcher_patience = std::chrono::seconds(10);
 
 /// A forked launcher that is stuck ends itself after this time, twice as long each time, so that one that is
 /// only slow succeeds in the end.
@@ -178,7 +178,7 @@ RecordReader::Outcome LauncherLink::receive(ReceivedRecord& received) noexcept {
 }
 
 void LauncherLink::drain_until_end() noexcept {
-  const Deadline deadline(end_patience);
+  const Deadline deadline(launcher_patience);
   ReceivedRecord received;
   for (;;) {
     switch (receive(received)) {

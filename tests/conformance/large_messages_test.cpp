@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Messages of every size, up to those much longer than what a worker shares with the host.
 #include "conformance/pool_test.hpp"
+#include "helpers/sanitizers.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -119,7 +120,7 @@ TEST_P(LargeMessages, AreSentAlsoByTheLastTaskOfAWorker) {
 
 TEST_P(LargeMessages, MayBeTheStateOfAFunctionObjectThatIsMapped) {
   Pool pool = make_pool(2);
-  std::vector<std::uint32_t> items(500);
+  std::vector<std::uint32_t> items(under_sanitizer ? 100 : 500);
   std::iota(items.begin(), items.end(), 0U);
   static_cast<void>(pool.map([](std::uint32_t x) { return x; }, items));  // now items are known to be fast
   Table table;
@@ -152,7 +153,7 @@ TEST_P(LargeMessages, LongAndShortOnesMayMix) {
   Pool pool = make_pool(2);
   std::vector<ApplyResult<std::vector<std::uint8_t>>> handles;
   std::vector<std::size_t> sizes;
-  for (std::size_t i = 0; i < 120; ++i) {
+  for (std::size_t i = 0; i < (under_sanitizer ? 40 : 120); ++i) {
     // 3 bytes, some that fill much of the ring, some that have to be streamed.
     sizes.push_back(i % 4 == 0 ? 3 : i % 4 == 1 ? 300 * kib + i : i % 4 == 2 ? 2 * mib + i : 100 * i);
     handles.push_back(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The life of a pool: close, terminate, join, the destructor, moves, pools beside and inside of each other.
 #include "conformance/pool_test.hpp"
+#include "helpers/sanitizers.hpp"
 
 #include <atomic>
 #include <fstream>
@@ -219,7 +220,7 @@ TEST_P(LifeCycle, EverySubmissionToAClosedPoolIsRefused) {
 }
 
 TEST_P(LifeCycle, SubmissionsThatRaceWithCloseAreEitherDoneOrRefused) {
-  const int most = in_an_emulator() ? 10'000 : 100'000;
+  const int most = in_an_emulator() || under_sanitizer ? 10'000 : 100'000;
   for (int round = 0; round < 5; ++round) {
     Pool pool = make_pool(2);
     std::vector<std::thread> submitters;
@@ -288,7 +289,7 @@ TEST_P(LifeCycle, APoolMayBeMadeInOneThreadAndEndedInAnother) {
 }
 
 TEST_P(LifeCycle, ManyPoolsAfterEachOtherLeaveNothing) {
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < (under_sanitizer ? 6 : 20); ++i) {
     Pool pool = make_pool(2);
     if (i % 2 == 0) {
       EXPECT_EQ(pool.apply(tasks::square, i), i * i);

@@ -24,7 +24,7 @@ class Memory : public PoolTest {
   /// Why a test that measures or limits real memory cannot run here; empty if it can.
   static std::string obstacle() {
     if (in_memory()) return "its workers share the memory of the test";
-    if (under_address_sanitizer || under_thread_sanitizer) return "a sanitizer's own memory is in the way";
+    if (under_sanitizer) return "a sanitizer's own memory is in the way";
     return {};
   }
 };

@@ -20,7 +20,6 @@ namespace {
 class Stress : public PoolTest {};
 PROCPOOL_ON_ALL_BACKENDS(Stress);
 
-constexpr bool slow = under_thread_sanitizer || under_address_sanitizer;
 /// Killed workers of the in-memory backend keep their threads and memory, 11 MB of addresses each, to the end
 /// of the pool.
 constexpr bool few_addresses = sizeof(void*) < 8;
@@ -99,7 +98,7 @@ class Killer {
 
 TEST_P(Stress, JobsOfEightThreadsSurviveRandomKillsAndNoneRunsTwice) {
   constexpr std::uint32_t threads = 8;
-  constexpr std::uint32_t each = slow ? 4'000 : 20'000;
+  constexpr std::uint32_t each = under_sanitizer ? 2'000 : 20'000;
   const RunCounts counts(threads * each);
   PoolOptions with = options(3);
   with.initializer = task(RunCounts::open, counts.path());
@@ -145,14 +144,14 @@ TEST_P(Stress, JobsOfEightThreadsSurviveRandomKillsAndNoneRunsTwice) {
 }
 
 TEST_P(Stress, MapsOfFastItemsSurviveRandomKillsAndNoItemRunsTwice) {
-  constexpr std::uint32_t each = slow ? 10'000 : 50'000;
-  const std::uint32_t maps = in_an_emulator() ? 8 : 30;
+  constexpr std::uint32_t each = under_sanitizer ? 10'000 : 50'000;
+  constexpr std::uint32_t maps = 8;
   const RunCounts counts(maps * each);
   PoolOptions with = options(3);
   with.initializer = task(RunCounts::open, counts.path());
   with.max_restarts = 1'000'000;
   Pool pool(std::move(with));
-  Killer killer(*this, pool, std::chrono::milliseconds(few_addresses || slow ? 50 : 2));
+  Killer killer(*this, pool, std::chrono::milliseconds(few_addresses || under_sanitizer ? 50 : 2));
   std::uint32_t failed = 0;
   for (std::uint32_t round = 0; round < maps; ++round) {
     const auto items = std::views::iota(round * each, (round + 1) * each);
@@ -181,7 +180,7 @@ TEST_P(Stress, MapsOfFastItemsSurviveRandomKillsAndNoItemRunsTwice) {
 }
 
 TEST_P(Stress, LargeMessagesSurviveRandomKills) {
-  const std::uint32_t jobs = slow || in_an_emulator() ? 40 : 150;
+  constexpr std::uint32_t jobs = under_sanitizer ? 20 : 50;
   const RunCounts counts(jobs);
   PoolOptions with = options(3);
   with.initializer = task(RunCounts::open, counts.path());
@@ -207,7 +206,7 @@ TEST_P(Stress, LargeMessagesSurviveRandomKills) {
 }
 
 TEST_P(Stress, PoolsThatEndWhileWorkersAreKilledSettleEverything) {
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < (under_sanitizer ? 4 : 10); ++round) {
     std::vector<ApplyResult<int>> handles;
     {
       PoolOptions with = options(2);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "helpers/in_memory_backend.hpp"
 
+#include "helpers/zero_memory.hpp"
+
 #include <procpool/errors.hpp>
 
 #include <algorithm>
@@ -8,11 +10,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <deque>
 #include <map>
 #include <mutex>
-#include <new>
 #include <string>
 #include <thread>
 #include <utility>
@@ -21,27 +21,10 @@ namespace procpool::testing {
 namespace in_memory {
 namespace {
 
-constexpr std::size_t page = 4096;
 // Above any pid that a system gives out, so that a test that mixes the two up kills nobody.
 constexpr Pid first_pid = 50'000'000;
 
 struct Unwind {};
-
-class Memory {
- public:
-  explicit Memory(std::size_t size)
-      : size_(size), bytes_(static_cast<std::byte*>(::operator new(size, std::align_val_t(page)))) {
-    std::memset(bytes_, 0, size_);
-  }
-  ~Memory() { ::operator delete(bytes_, std::align_val_t(page)); }
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-  [[nodiscard]] std::span<std::byte> view() noexcept { return {bytes_, size_}; }
-
- private:
-  std::size_t size_;
-  std::byte* bytes_;
-};
 
 class Bell final : public HostBell {
  public:
@@ -68,7 +51,7 @@ class Bell final : public HostBell {
 struct Worker {
   WorkerId id = 0;
   Pid pid = 0;
-  std::unique_ptr<Memory> memory;
+  std::unique_ptr<ZeroMemory> memory;
   std::condition_variable changed;
   bool rung = false;
   bool loop_told = false;            // a rang() is on its way
@@ -146,7 +129,7 @@ class Link final : public WorkerLink {
  public:
   Link(Backend& backend, Worker& worker) : backend_(backend), worker_(worker) {}
 
-  std::span<std::byte> memory() noexcept override { return worker_.memory->view(); }
+  std::span<std::byte> memory() noexcept override { return worker_.memory->bytes(); }
 
   Wake wait(std::optional<Duration> timeout) noexcept override {
     std::unique_lock lock(backend_.mutex);
@@ -202,7 +185,7 @@ class Process final : public WorkerProcess {
   Process(std::shared_ptr<Backend> backend, std::shared_ptr<Worker> worker)
       : backend_(std::move(backend)), worker_(std::move(worker)) {}
 
-  std::span<std::byte> memory() noexcept override { return worker_->memory->view(); }
+  std::span<std::byte> memory() noexcept override { return worker_->memory->bytes(); }
   void ring() noexcept override {
     const std::lock_guard lock(backend_->mutex);
     worker_->rung = true;
@@ -257,7 +240,7 @@ WorkerId worker_of(Pid pid) noexcept {
 }
 
 std::span<std::byte> this_worker_memory() noexcept {
-  return here.worker ? here.worker->memory->view() : std::span<std::byte>();
+  return here.worker ? here.worker->memory->bytes() : std::span<std::byte>();
 }
 
 void write_stderr(std::string_view text) {
@@ -376,7 +359,7 @@ std::unique_ptr<WorkerProcess> InMemoryBackend::start(WorkerId id, std::size_t m
   auto worker = std::make_shared<Worker>();
   worker->id = id;
   worker->pid = in_memory::first_pid + static_cast<Pid>(id);
-  worker->memory = std::make_unique<in_memory::Memory>(memory_bytes);
+  worker->memory = std::make_unique<ZeroMemory>(memory_bytes);
 
   const std::lock_guard lock(state_->mutex);
   ++state_->starts;

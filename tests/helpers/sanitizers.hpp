@@ -29,4 +29,7 @@ inline constexpr bool under_address_sanitizer = false;
 inline constexpr bool under_address_sanitizer = false;
 #endif
 
+/// All is slower then, starts of workers by far: what is done many times over is done less often.
+inline constexpr bool under_sanitizer = under_thread_sanitizer || under_address_sanitizer;
+
 }  // namespace procpool::testing

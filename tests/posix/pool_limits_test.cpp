@@ -132,8 +132,7 @@ TEST_P(PoolLimits, AReplacementThatFindsNoDescriptorsComesWhenThereAreSome) {
 }
 
 TEST_P(PoolLimits, AResultThatTheHostHasNoMemoryForFailsItsJobAlone) {
-  if (under_thread_sanitizer || under_address_sanitizer)
-    GTEST_SKIP() << "a sanitizer ends a program that gets no memory";
+  if (under_sanitizer) GTEST_SKIP() << "a sanitizer ends a program that gets no memory";
   ChildProcess host([](const ChildProcess::Tell& tell) {
     Pool pool(options(1));
     const Pid worker = pool.apply(tasks::worker_pid);

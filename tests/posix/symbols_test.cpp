@@ -4,6 +4,7 @@
 #include "crash/symbols.hpp"
 
 #include "helpers/random.hpp"
+#include "helpers/sanitizers.hpp"
 #include "posix/surroundings.hpp"
 
 #include <algorithm>
@@ -132,7 +133,7 @@ TEST_F(Symbols, OfAFileThatWasCutShortAreNotThereAndDoNoHarm) {
 
 TEST_F(Symbols, OfAFileFullOfNoiseDoNoHarm) {
   Random random(3);
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < (under_sanitizer ? 60 : 300); ++round) {
     std::string noisy = bytes_;
     for (int i = 0; i < 20; ++i) {
       // The header, the table of segments behind it, or the sections at the end.

@@ -4,32 +4,22 @@
 #pragma once
 
 #include "channel/layout.hpp"
+#include "helpers/zero_memory.hpp"
 
 #include <cstddef>
-#include <cstring>
-#include <memory>
-#include <new>
 #include <span>
 
 namespace procpool::testing {
 
 class ChannelBuffer {
  public:
-  ChannelBuffer() { std::memset(memory_.get(), 0, size); }
-
-  [[nodiscard]] std::span<std::byte> bytes() noexcept { return {memory_.get(), size}; }
+  [[nodiscard]] std::span<std::byte> bytes() noexcept { return memory_.bytes(); }
   [[nodiscard]] detail::ChannelMemory& shared() noexcept {
-    return *reinterpret_cast<detail::ChannelMemory*>(memory_.get());
+    return *reinterpret_cast<detail::ChannelMemory*>(memory_.bytes().data());
   }
 
  private:
-  static constexpr std::size_t size = sizeof(detail::ChannelMemory);
-  static constexpr std::align_val_t alignment{alignof(detail::ChannelMemory)};
-  struct Free {
-    void operator()(std::byte* bytes) const { ::operator delete(bytes, alignment); }
-  };
-
-  std::unique_ptr<std::byte, Free> memory_{static_cast<std::byte*>(::operator new(size, alignment))};
+  ZeroMemory memory_{sizeof(detail::ChannelMemory)};
 };
 
 }  // namespace procpool::testing

@@ -193,6 +193,7 @@ TEST_F(Channel, ArgumentsThatStillComeWhenTheHostGoesAreAnErrorOfTheirReader) {
   pair.host_gone = true;
   pair.worker_bell.ring();
   EXPECT_THROW(static_cast<void>(job.arguments.whole()), std::runtime_error);
+  pair.worker_bell.ring();
   EXPECT_FALSE(pair.worker.skip_arguments());
 }
 

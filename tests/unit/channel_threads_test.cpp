@@ -18,8 +18,6 @@ namespace {
 
 using namespace detail;
 
-constexpr bool slow = under_thread_sanitizer || under_address_sanitizer;
-
 void pause(Random& random, std::uint32_t most) {
   for (std::uint32_t i = most == 0 ? 0 : random.below(most); i != 0; --i) cpu_relax();
 }
@@ -202,7 +200,7 @@ class WorkerThread {
 
 /// Runs jobs, of which some are taken back again and again, and looks whether each has run once.
 Host expect_each_once(const Host::Habits& habits) {
-  constexpr JobId jobs = slow ? 100'000 : 1'000'000;
+  constexpr JobId jobs = under_sanitizer ? 100'000 : 1'000'000;
   ChannelPair pair({.max_message = ChannelPair::max_message, .longest_spin = std::chrono::microseconds(20)});
   std::vector<std::uint8_t> runs(jobs + 1);
   std::uint64_t id = 0;
@@ -267,7 +265,7 @@ TEST(ChannelThreads, NeitherSideSleepsOnWork) {
               seed);
     const auto any_answer = [](JobId, const Answer&) { return true; };
     ASSERT_TRUE(host.run(
-        slow ? 500 : 5000, [](Message&) {}, any_answer))
+        under_sanitizer ? 500 : 5000, [](Message&) {}, any_answer))
         << "seed " << seed;
     ASSERT_FALSE(pair.starved) << "seed " << seed;
   }
@@ -335,7 +333,7 @@ TEST(ChannelThreads, MessagesOfEverySizeAroundTheLimitsArriveWholeBothWays) {
     for (const std::size_t size : {limit - 1, limit, limit + 1}) sizes.push_back(size);
   }
   Random random(3);
-  for (std::uint32_t round = 0; round < (slow ? 4U : 12U); ++round) {
+  for (std::uint32_t round = 0; round < (under_sanitizer ? 4U : 12U); ++round) {
     std::shuffle(sizes.begin(), sizes.end(), random);
     expect_stream(sizes, {.depth = 1 + round % 4}, round);
     if (::testing::Test::HasFailure()) break;
@@ -345,7 +343,7 @@ TEST(ChannelThreads, MessagesOfEverySizeAroundTheLimitsArriveWholeBothWays) {
 TEST(ChannelThreads, StreamsThatAreTakenBackAndSentAgainArriveWhole) {
   std::vector<std::size_t> sizes;
   Random random(4);
-  for (int i = 0; i < (slow ? 60 : 400); ++i) {
+  for (int i = 0; i < (under_sanitizer ? 60 : 400); ++i) {
     constexpr std::size_t some[] = {10, 5000, 300'000, 700'000, 1'500'000};
     sizes.push_back(some[random() % std::size(some)] + random() % 100);
   }
