@@ -13,8 +13,9 @@ endif()
 string(REPLACE "\r\n" "\n" output "${output}")  # of Windows programs
 file(READ ${EXPECT} expected)
 if(SANITIZED)
-  # The allocator of a sanitizer ends the process when the kernel gives it no more memory, where new would throw.
-  string(REPLACE "stopped: took too much memory" "(stopped: took too much memory|exited: exit code [0-9]+|crashed: .*)"
+  # The allocator of a sanitizer ends the process when the kernel gives it no more memory, where new would throw; and the
+  # limit on time may come first.
+  string(REPLACE "stopped: took too much memory" "(stopped: took too (much memory|long)|exited: exit code [0-9]+|crashed: .*)"
                  expected "${expected}")
 endif()
 # Lines with brackets or semicolons must not be taken apart as CMake lists: walk through the texts instead.

@@ -62,16 +62,18 @@ function(run_consumer program)
 endfunction()
 
 if(STEP STREQUAL "subdirectory")
+  set(shared OFF)
   if(LINKAGE STREQUAL "shared")
     set(shared ON)
-    set(fast OFF)
-  else()
-    set(shared OFF)
-    set(fast ON)  # the other one shows what a source does not include
+  endif()
+  set(fast ON)
+  if(shared AND NOT TOOLCHAIN)
+    set(fast OFF)  # shows what a source does not include
   endif()
   # PROCPOOL_INSTALL is off for a subdirectory unless asked for; the step "install" may want it.
   build_project(${here}/subdirectory ${WORK}/subdirectory -DPROCPOOL_SOURCE=${PROCPOOL_SOURCE}
-                -DBUILD_SHARED_LIBS=${shared} -DPROCPOOL_INSTALL=ON -DPROCPOOL_FAST_BUILD=${fast})
+                -DBUILD_SHARED_LIBS=${shared} -DPROCPOOL_INSTALL=ON -DPROCPOOL_FAST_BUILD=${fast} -DCMAKE_UNITY_BUILD=${fast}
+                -DCMAKE_UNITY_BUILD_BATCH_SIZE=10)
   run_consumer(${WORK}/subdirectory/consumer)
 
 elseif(STEP STREQUAL "install")
