@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// ZeroMemory: memory as a backend gives it to a channel: all zero, aligned to a page, and only there once it is used.
+/// ZeroMemory: memory as a backend gives it to a channel: all zero, aligned to a page, and only there once it
+/// is used.
 #pragma once
 
 #include <cstddef>

@@ -43,7 +43,8 @@ __attribute__((noinline)) int outer_function(int x) {
   return inner_function(x) + opaque(1);
 }
 
-// Calls nothing but itself, so that no other function can be the one for which the stack has no room any more.
+// Calls nothing but itself, so that no other function can be the one for which the stack has no room any
+// more.
 __attribute__((noinline)) int overflow_the_stack(int x) {
   volatile char room[1024];
   room[0] = 1;
