@@ -82,5 +82,7 @@ function(procpool_configure_library target)
     target_compile_definitions(${target} PUBLIC PROCPOOL_STATIC)
   endif()
   procpool_enable_warnings(${target})
-  procpool_build_fast(${target} src)
+  if(CMAKE_UNITY_BUILD)  # files that are compiled one by one shall show what they do not include
+    procpool_build_fast(${target} src)
+  endif()
 endfunction()

@@ -66,13 +66,9 @@ if(STEP STREQUAL "subdirectory")
   if(LINKAGE STREQUAL "shared")
     set(shared ON)
   endif()
-  set(fast ON)
-  if(shared AND NOT TOOLCHAIN)
-    set(fast OFF)  # shows what a source does not include
-  endif()
   # PROCPOOL_INSTALL is off for a subdirectory unless asked for; the step "install" may want it.
   build_project(${here}/subdirectory ${WORK}/subdirectory -DPROCPOOL_SOURCE=${PROCPOOL_SOURCE}
-                -DBUILD_SHARED_LIBS=${shared} -DPROCPOOL_INSTALL=ON -DPROCPOOL_FAST_BUILD=${fast} -DCMAKE_UNITY_BUILD=${fast}
+                -DBUILD_SHARED_LIBS=${shared} -DPROCPOOL_INSTALL=ON -DPROCPOOL_FAST_BUILD=ON -DCMAKE_UNITY_BUILD=ON
                 -DCMAKE_UNITY_BUILD_BATCH_SIZE=10)
   run_consumer(${WORK}/subdirectory/consumer)
 
