@@ -2,6 +2,7 @@
 #include "posix/crash_tasks.hpp"
 
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <stdexcept>
@@ -47,9 +48,10 @@ __attribute__((noinline)) int outer_function(int x) {
 // more.
 __attribute__((noinline)) int overflow_the_stack(int x) {
   volatile char room[1024];
-  room[0] = 1;
-  if (room[0] != 1) return x;
-  return overflow_the_stack(x + 1) + room[0];
+  const std::size_t place = static_cast<unsigned>(x) % sizeof room;
+  room[place] = 1;
+  if (room[place] != 1) return x;
+  return overflow_the_stack(x + 1) + room[place];
 }
 
 __attribute__((noinline, no_sanitize("undefined"))) int divide_by(int x) {
