@@ -59,6 +59,8 @@ std::error_code from_code(const Code& code) {
   return {std::get<0>(code), category_named(std::get<1>(code))};
 }
 
+}  // namespace
+
 /// For exceptions made of nothing else.
 template <class E>
 struct NoFields {
@@ -78,8 +80,6 @@ struct CodeFields {
     }
   }
 };
-
-}  // namespace
 
 template <>
 struct ExceptionFields<std::bad_variant_access> : NoFields<std::bad_variant_access> {};
