@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,15 +36,16 @@ class Crashes : public PoolTest {
 };
 INSTANTIATE_TEST_SUITE_P(Pool, Crashes, ::testing::Values("fork", "forkserver", "spawn"), backend_name);
 
-/// The number of the first frame in a function whose name contains this; as many as there are if in none.
-std::size_t place_of(const std::string& name, const std::vector<StackFrame>& stack) {
+/// The number of the first frame in a function whose name contains this, if there is one.
+std::optional<std::size_t> place_of(const std::string& name, const std::vector<StackFrame>& stack) {
   const auto found = std::find_if(stack.begin(), stack.end(), [&](const StackFrame& frame) {
     return frame.function.find(name) != std::string::npos;
   });
+  if (found == stack.end()) return std::nullopt;
   return static_cast<std::size_t>(found - stack.begin());
 }
 bool has(const std::string& name, const std::vector<StackFrame>& stack) {
-  return place_of(name, stack) < stack.size();
+  return place_of(name, stack).has_value();
 }
 
 TEST_P(Crashes, AreToldWithTheFunctionAndItsCallers) {
@@ -202,7 +204,7 @@ TEST_P(Crashes, OfWhatATaskHasForkedAreNotTheWorkers) {
   if (const auto reason = no_stack_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   EXPECT_EQ(pool().apply(fork_and_crash), SIGSEGV);
   const auto error = lost(call_abort);
-  EXPECT_EQ(place_of("inner_function", error.stack()), error.stack().size()) << to_string(error.stack());
+  EXPECT_FALSE(has("inner_function", error.stack())) << to_string(error.stack());
   EXPECT_TRUE(has("call_abort()", error.stack()));
 }
 
