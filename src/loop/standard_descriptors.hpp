@@ -16,7 +16,7 @@ class StandardDescriptorsTaken {
   StandardDescriptorsTaken& operator=(const StandardDescriptorsTaken&) = delete;
 
  private:
-  int taken_[3] = {-1, -1, -1};
+  [[maybe_unused]] int taken_[3] = {-1, -1, -1};
 };
 
 }  // namespace procpool::detail
