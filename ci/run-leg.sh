@@ -37,7 +37,7 @@ if [[ -z ${CMAKE_GENERATOR:-} ]] && command -v ninja >/dev/null && [[ ! -e $buil
   export CMAKE_GENERATOR=Ninja
 fi
 cmake --preset "$preset" || { say "FAILED to configure"; exit 1; }
-# Compilers that take their memory from glibc take huge pages so, where the kernel has them: Clang needs a third less time.
+# Compilers that take their memory from glibc take huge pages so, where the kernel has them: Clang needs a quarter less time.
 GLIBC_TUNABLES=${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1} cmake --build --preset "$preset" || { say "FAILED to build"; exit 1; }
 
 if [[ -n $leg_only_built ]]; then
