@@ -28,12 +28,12 @@ quietly() {
   "$@" >"$log" 2>&1 || { tail -n 30 "$log" >&2; die "failed: $* (all of it in $log)"; }
 }
 
-# build NAME SOURCE [OPTION]...: configures, builds and installs.
+# build NAME SOURCE [OPTION]...: configures, builds and installs. Without optimization: compiling takes longer than it would save.
 build() {
   local library=$1 source=$2
   shift 2
   quietly "$work/$library-configure.log" cmake -S "$source" -B "$work/$library" -DCMAKE_TOOLCHAIN_FILE="$toolchain" \
-    -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib "${options[@]}" "$@"
+    -DCMAKE_BUILD_TYPE= -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib "${options[@]}" "$@"
   quietly "$work/$library-build.log" cmake --build "$work/$library" --parallel "$jobs"
   quietly "$work/$library-install.log" cmake --install "$work/$library"
 }

@@ -3,7 +3,7 @@
 # Installs the Debian packages that are missing, and only those. With everything there it takes a moment.
 #
 #   ci/install-deps.sh GROUP...      groups: build (default), test, bench, clang, libcxx, format, cross, zig, i686,
-#                                   aarch64, windows, wine
+#                                   aarch64, qemu, windows, wine
 set -euo pipefail
 
 packages=()
@@ -18,7 +18,8 @@ for group in "${@:-build}"; do
     cross) packages+=(googletest dpkg-dev) ;;
     zig) command -v npm >/dev/null || packages+=(nodejs npm) ;;
     i686) packages+=(g++-i686-linux-gnu) ;;
-    aarch64) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
+    aarch64) packages+=(g++-aarch64-linux-gnu) ;;
+    qemu) packages+=(qemu-user-static) ;;
     windows) packages+=(g++-mingw-w64-x86-64-posix) ;;
     wine) packages+=(wine64 wine) ;;
     *) echo "install-deps: no such group: $group" >&2; exit 2 ;;

@@ -3,7 +3,7 @@
 # Configures, builds and tests one preset of CMakePresets.json, and says in one line how it went. A preset that cannot run
 # here is only built.
 #
-#   ci/run-leg.sh PRESET [argument of ctest]...      for example: ci/run-leg.sh asan -R Pool
+#   ci/run-leg.sh PRESET [argument of ctest]...      for example: ci/run-leg.sh asan -R conformance
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,6 +16,7 @@ leg_install() { ci/install-deps.sh "${groups[@]}"; }
 leg_prepare() { :; }
 leg_begin_tests() { :; }
 leg_end_tests() { :; }
+ctest_options=()
 leg_only_built=""  # the reason, for a leg whose programs cannot run here
 [[ ! -e ci/legs/$preset.sh ]] || source "ci/legs/$preset.sh"
 
@@ -51,7 +52,7 @@ trap leg_end_tests EXIT
 status=0
 limit=()
 ! command -v timeout >/dev/null || limit=(timeout --foreground 25m)  # macOS has none
-${limit[@]+"${limit[@]}"} ctest --preset "$preset" --output-junit "$results" --output-log "$build/ctest.log" "$@" || status=$?
+${limit[@]+"${limit[@]}"} ctest --preset "$preset" --output-junit "$results" --output-log "$build/ctest.log" ${ctest_options[@]+"${ctest_options[@]}"} "$@" || status=$?
 
 # Of what CTest says: a shard (PROCPOOL_TEST_SHARDS) counts as the tests in it, or as one if it died.
 count() { [[ -e $results ]] && sed -n "s/^[[:space:]]*$1=\"\([0-9]*\)\".*/\1/p" "$results" | head -n 1 || echo 0; }

@@ -113,6 +113,8 @@ ROWS = [
 QUIET = 0.1  # of the CPUs, used by others
 SMOKE_N = {"noop_map": 2000, "noop_map_auto": 2000, "noop_async": 1000, "latency": 50, "mixed": 50, "behind_long": 200}  # of others: 1
 SMOKE_HEAP_MIB = 64
+TIMEOUT = 60  # seconds
+SMOKE_TIMEOUT = 20
 
 
 def peers_of(programs, python):
@@ -189,7 +191,7 @@ def memory_when_idle(process, workers, timeout):
         raise Failed("its memory cannot be measured: %s" % error)
 
 
-def run(peer, workload, n, workers, one_cpu=False, timeout=60):
+def run(peer, workload, n, workers, one_cpu=False, timeout=TIMEOUT):
     """What it printed; None if the peer does not know the workload, or cannot run it like this."""
     process = start(peer, workload, n, workers, one_cpu)
     measured, output = {"workers": workers}, ""
@@ -224,12 +226,12 @@ def cpu_seconds():
     return all_of_them, own.ru_utime + own.ru_stime
 
 
-def run_quietly(peer, row, n, attempts):
+def run_quietly(peer, row, n, attempts, timeout):
     """The attempt during which others used the CPUs least, and their share of them; what came out plays no part."""
     best = None
     for _ in range(attempts):
         before, start = cpu_seconds(), time.monotonic()
-        result = run(peer, row.workload, n, row.workers, row.one_cpu)
+        result = run(peer, row.workload, n, row.workers, row.one_cpu, timeout)
         seconds = time.monotonic() - start
         after = cpu_seconds()
         others = 0.0
@@ -277,7 +279,7 @@ def environment_of_peers(heap_mib):
         yield
 
 
-def measure(peers, rows, rounds, attempts, n_of):
+def measure(peers, rows, rounds, attempts, n_of, timeout):
     """{row key: {peer key: [a figure for each round]}}, the share of the CPUs that others used, and how many runs of procpool's failed."""
     figures = {row.key: {} for row in rows}
     others_used = []
@@ -288,7 +290,7 @@ def measure(peers, rows, rounds, attempts, n_of):
             for peer in peers:
                 first = of_run[0]
                 try:
-                    result, others = run_quietly(peer, first, n_of(first, peer), attempts)
+                    result, others = run_quietly(peer, first, n_of(first, peer), attempts, timeout)
                 except Failed as reason:
                     failures += peer.kind == "procpool"  # some pools hang now and then
                     print("failed: %s, %s: %s" % (peer.title, first.key, reason), file=sys.stderr)
@@ -411,9 +413,9 @@ def main(argv):
     else:
         peers, versions = installed(peers)
         n_of = (lambda row, _: SMOKE_N.get(row.workload, 1)) if arguments.smoke else Row.n_of
-        attempts = 1 if arguments.smoke else arguments.attempts
+        attempts, timeout = (1, SMOKE_TIMEOUT) if arguments.smoke else (arguments.attempts, TIMEOUT)
         with environment_of_peers(SMOKE_HEAP_MIB if arguments.smoke else 1024):
-            figures, others, failures = measure(peers, measurable(rows), arguments.rounds, attempts, n_of)
+            figures, others, failures = measure(peers, measurable(rows), arguments.rounds, attempts, n_of, timeout)
         data = {"rounds": arguments.rounds, "cpus": os.cpu_count(), "others": others, "versions": versions, "figures": figures}
     if arguments.json:
         write(arguments.json, json.dumps(data, indent=1) + "\n")

@@ -98,7 +98,7 @@ class Killer {
 
 TEST_P(Stress, JobsOfEightThreadsSurviveRandomKillsAndNoneRunsTwice) {
   constexpr std::uint32_t threads = 8;
-  constexpr std::uint32_t each = under_sanitizer ? 2'000 : 20'000;
+  constexpr std::uint32_t each = under_sanitizer ? 1'000 : 10'000;
   const RunCounts counts(threads * each);
   PoolOptions with = options(3);
   with.initializer = task(RunCounts::open, counts.path());
@@ -144,7 +144,7 @@ TEST_P(Stress, JobsOfEightThreadsSurviveRandomKillsAndNoneRunsTwice) {
 }
 
 TEST_P(Stress, MapsOfFastItemsSurviveRandomKillsAndNoItemRunsTwice) {
-  constexpr std::uint32_t each = under_sanitizer ? 10'000 : 50'000;
+  constexpr std::uint32_t each = under_sanitizer ? 5'000 : 50'000;
   constexpr std::uint32_t maps = 8;
   const RunCounts counts(maps * each);
   PoolOptions with = options(3);

@@ -177,7 +177,7 @@ class Victim {
 
 TEST(ScribblingWorker, ScribblingBetweenTheHostsStepsIsBorne) {
   int violations = 0;
-  constexpr std::uint32_t rounds = under_sanitizer ? 300 : 2000;
+  constexpr std::uint32_t rounds = under_sanitizer ? 200 : 600;
   for (std::uint32_t seed = 0; seed < rounds; ++seed) {
     ChannelPair pair({.max_message = longest_message});
     Scribbler scribbler(pair.shared(), seed);
