@@ -124,6 +124,7 @@ TEST_P(OwnLoop, AnIdleWorkerThatIsKilledIsReplaced) {
 }
 
 TEST_P(OwnLoop, TimeLimitsAreKept) {
+  if (const std::string why = no_interruptions(); !why.empty()) GTEST_SKIP() << why;
   std::vector<bool> told;
   Pool pool(own_loop());
   const auto hard = pool.apply_async(tasks::hang, std::tuple{},

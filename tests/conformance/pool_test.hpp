@@ -36,6 +36,10 @@ class PoolTest : public ::testing::TestWithParam<std::string> {
   Pool make_pool(std::size_t processes = 2) { return Pool(options(processes)); }
 
   [[nodiscard]] static bool in_memory() { return GetParam() == "in_memory"; }
+  /// Why workers of the backend under test cannot be interrupted; empty if they can.
+  [[nodiscard]] static std::string no_interruptions() {
+    return GetParam() == "fork" ? no_signals_in_forks() : "";
+  }
   /// Ends a worker of the pool that was made last, as somebody outside would.
   void kill_from_outside(Pid worker, int signum = sigkill) const;
   /// The same with SIGKILL; false if there is no such worker any more.

@@ -18,7 +18,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class SoftLimits : public PoolTest {};
+class SoftLimits : public PoolTest {
+ protected:
+  void SetUp() override {
+    if (const std::string why = no_interruptions(); !why.empty()) GTEST_SKIP() << why;
+  }
+};
 PROCPOOL_ON_ALL_BACKENDS(SoftLimits);
 
 int sleep_for_an_hour() {

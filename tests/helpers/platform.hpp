@@ -29,6 +29,9 @@ inline constexpr int sigkill = 9;
 /// Why crashes are not told with their status; empty if they are. Where an emulator runs the tests, the leg
 /// says so, in the variable PROCPOOL_TEST_NO_STATUS_OF_CRASHES.
 [[nodiscard]] std::string no_status_of_crashes();
+/// Why a forked worker cannot be interrupted by a signal; empty if it can. Said in the same way, in
+/// PROCPOOL_TEST_NO_SIGNALS_IN_FORKS.
+[[nodiscard]] std::string no_signals_in_forks();
 /// All takes some ten times as long as it should.
 [[nodiscard]] inline bool in_an_emulator() {
   return !no_status_of_crashes().empty();

@@ -8,6 +8,15 @@
 
 namespace procpool::testing {
 
+namespace {
+
+std::string said_by_leg(const char* variable) {
+  const char* const reason = std::getenv(variable);
+  return reason != nullptr ? reason : "";
+}
+
+}  // namespace
+
 std::vector<std::string> process_backends() {
   return {"fork", "forkserver", "spawn"};
 }
@@ -17,8 +26,11 @@ std::string no_captured_stderr() {
 }
 
 std::string no_status_of_crashes() {
-  const char* const reason = std::getenv("PROCPOOL_TEST_NO_STATUS_OF_CRASHES");
-  return reason != nullptr ? reason : "";
+  return said_by_leg("PROCPOOL_TEST_NO_STATUS_OF_CRASHES");
+}
+
+std::string no_signals_in_forks() {
+  return said_by_leg("PROCPOOL_TEST_NO_SIGNALS_IN_FORKS");
 }
 
 std::string no_signals() {

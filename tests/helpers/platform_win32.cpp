@@ -18,6 +18,10 @@ std::string no_status_of_crashes() {
   return {};
 }
 
+std::string no_signals_in_forks() {
+  return {};
+}
+
 std::string no_signals() {
   return "Windows has no signals";
 }
