@@ -14,36 +14,50 @@ namespace procpool::posix {
 
 namespace {
 
-class PipeBell final : public DescriptorBell {
- public:
-  PipeBell() {
-    const ForksHeld forks_held;
+struct Pipe {
+  explicit Pipe(const ForksHeld& forks_held) {
     FdPair pipe = make_pipe();
     if (!pipe.first) throw_spawn_error("cannot make a bell (pipe)", last_error());
-    reading_ = HostFd(std::move(pipe.first), forks_held);
-    writing_ = HostFd(std::move(pipe.second), forks_held);
+    reading = HostFd(std::move(pipe.first), forks_held);
+    writing = HostFd(std::move(pipe.second), forks_held);
   }
 
+  HostFd reading;
+  HostFd writing;
+};
+
+bool take_rings(int fd) noexcept {
+  bool rang = false;
+  char bytes[256];
+  for (int round = 0; round < longest_drain; ++round) {
+    const ssize_t count = ::read(fd, bytes, sizeof bytes);
+    if (count < 0 && errno == EINTR) continue;
+    if (count > 0) rang = true;
+    if (count < static_cast<ssize_t>(sizeof bytes)) break;
+  }
+  return rang;
+}
+
+/// The host rings by a pipe of its own: a worker could fill the one that it writes to, after it has taken
+/// O_NONBLOCK off, and a write to that would then block.
+class PipeBell final : public DescriptorBell {
+ public:
   bool wait(Duration timeout) noexcept override {
-    if (!wait_for(reading_.get(), POLLIN, Deadline(timeout))) return false;
+    pollfd polled[] = {{workers_.reading.get(), POLLIN, 0}, {own_.reading.get(), POLLIN, 0}};
+    if (!wait_for_any(polled, Deadline(timeout))) return false;
     bool rang = false;
-    char bytes[256];
-    for (int round = 0; round < longest_drain; ++round) {
-      const ssize_t count = ::read(reading_.get(), bytes, sizeof bytes);
-      if (count < 0 && errno == EINTR) continue;
-      if (count > 0) rang = true;
-      if (count < static_cast<ssize_t>(sizeof bytes)) return rang;
-    }
+    for (const pollfd& end : polled) rang = (end.revents != 0 && take_rings(end.fd)) || rang;
     return rang;
   }
 
-  void ring() noexcept override { ring_bell(writing_.get()); }
+  void ring() noexcept override { ring_bell(own_.writing.get()); }
 
-  [[nodiscard]] int ringing_end() const noexcept override { return writing_.get(); }
+  [[nodiscard]] int ringing_end() const noexcept override { return workers_.writing.get(); }
 
  private:
-  HostFd reading_;
-  HostFd writing_;
+  const ForksHeld forks_held_;
+  Pipe workers_{forks_held_};
+  Pipe own_{forks_held_};
 };
 
 }  // namespace

@@ -28,8 +28,12 @@ int Deadline::milliseconds_left() const noexcept {
 
 bool wait_for(int fd, short events, const Deadline& deadline) noexcept {
   pollfd polled{fd, events, 0};
+  return wait_for_any({&polled, 1}, deadline);
+}
+
+bool wait_for_any(std::span<pollfd> polled, const Deadline& deadline) noexcept {
   for (;;) {
-    const int count = ::poll(&polled, 1, deadline.milliseconds_left());
+    const int count = ::poll(polled.data(), static_cast<nfds_t>(polled.size()), deadline.milliseconds_left());
     if (count > 0) return true;
     if (count < 0 && errno != EINTR && errno != EAGAIN) return true;  // let the caller's next call tell
     if (deadline.passed()) return false;

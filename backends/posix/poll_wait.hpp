@@ -6,6 +6,9 @@
 #include <procpool/types.hpp>
 
 #include <optional>
+#include <span>
+
+#include <poll.h>
 
 namespace procpool::posix {
 
@@ -24,5 +27,7 @@ class Deadline {
 /// Waits until one of the poll(2) `events` or an error is there; false once the deadline has passed. -1 for
 /// `fd` only waits. Goes on after signals.
 bool wait_for(int fd, short events, const Deadline& deadline) noexcept;
+/// The same for several, each with its events.
+bool wait_for_any(std::span<pollfd> polled, const Deadline& deadline) noexcept;
 
 }  // namespace procpool::posix

@@ -71,7 +71,6 @@ class NoLoop final : public DispatcherLoop {
   void drained() noexcept override {}
   [[nodiscard]] bool has_thread() const noexcept override { return true; }
   void drive(Duration) override {}
-  bool make_callbacks() override { return false; }
 };
 
 /// A worker that does what there is to do when it is told.

@@ -32,8 +32,13 @@ class Semaphore {
   }
   /// False if none is free before `timeout` has passed.
   [[nodiscard]] bool try_acquire_for(Duration timeout) {
+    const TimePoint now = Clock::now();
+    if (timeout > TimePoint::max() - now) {
+      acquire();
+      return true;
+    }
     std::unique_lock lock(mutex_);
-    if (!freed_.wait_for(lock, timeout, [this] { return free_ > debt_; })) return false;
+    if (!freed_.wait_until(lock, now + timeout, [this] { return free_ > debt_; })) return false;
     --free_;
     return true;
   }

@@ -303,12 +303,18 @@ bool WorkerChannel::publish_now(const ClaimedJob& job, ResultKind kind, std::spa
 /// is gone.
 ResultDescriptor* WorkerChannel::next_result(const ClaimedJob& job, ResultKind kind, std::size_t length,
                                              std::uint32_t count, bool last) {
-  last_finished_ = Clock::now();
+  const TimePoint finished = Clock::now();
+  last_finished_ = finished;
   const bool in_ring = length > inline_bytes && length <= longest_whole_message;
-  if (!wait_for_room(in_ring ? length : 0)) return nullptr;
+  room_wanted_ = in_ring ? length : 0;
+  if (!ready(WorkerSleep::for_result_space)) {
+    stop_clock();
+    if (!wait_until_ready(WorkerSleep::for_result_space)) return nullptr;
+    last_finished_ = Clock::now();
+  }
   ResultDescriptor& descriptor = memory_->results[result_tail_ % ring_slots];
   descriptor.job_id = job.id;
-  descriptor.elapsed_ns = static_cast<std::uint64_t>((*last_finished_ - job.started).count());
+  descriptor.elapsed_ns = static_cast<std::uint64_t>((finished - job.started).count());
   descriptor.started_ns = job.started.time_since_epoch().count();
   descriptor.length = static_cast<std::uint32_t>(length);
   descriptor.kind = kind;
@@ -317,7 +323,14 @@ ResultDescriptor* WorkerChannel::next_result(const ClaimedJob& job, ResultKind k
   return &descriptor;
 }
 
+/// How long the host takes to make room for a result counts for no job: neither for the one that has
+/// finished, unless the host has looked at it before, nor for the next.
+void WorkerChannel::stop_clock() noexcept {
+  memory_->control.current.store(0, std::memory_order_release);
+}
+
 void WorkerChannel::announce_stream(ResultDescriptor& descriptor) noexcept {
+  stop_clock();
   descriptor.flags |= message_flag::streamed;
   descriptor.position = result_bytes_end_;
   memory_->control.result_bytes_tail.store(result_bytes_end_, std::memory_order_relaxed);
@@ -327,11 +340,6 @@ void WorkerChannel::publish_result() noexcept {
   ++result_tail_;
   memory_->control.result_tail.store(result_tail_, std::memory_order_seq_cst);
   ring_if_wanted();
-}
-
-bool WorkerChannel::wait_for_room(std::size_t length) {
-  room_wanted_ = length;
-  return ready(WorkerSleep::for_result_space) || wait_until_ready(WorkerSleep::for_result_space);
 }
 
 bool WorkerChannel::write_stream(std::span<const std::byte> bytes) {
@@ -349,6 +357,7 @@ bool WorkerChannel::write_stream(std::span<const std::byte> bytes) {
     control.result_bytes_tail.store(result_bytes_end_, std::memory_order_seq_cst);
     signal_host();
   }
+  last_finished_ = Clock::now();
   return true;
 }
 

@@ -110,6 +110,7 @@ class WorkerChannel final : private ArgumentStream {
                    std::uint32_t count, bool last);
   ResultDescriptor* next_result(const ClaimedJob& job, ResultKind kind, std::size_t length,
                                 std::uint32_t count, bool last);
+  void stop_clock() noexcept;
   void announce_stream(ResultDescriptor& descriptor) noexcept;
   void publish_result() noexcept;
   bool read_arguments(const JobDescriptor& descriptor, ClaimedJob& job);
@@ -117,7 +118,6 @@ class WorkerChannel final : private ArgumentStream {
   bool begin_stream(const JobDescriptor& descriptor, std::size_t head, std::span<const std::byte>& bytes);
   bool take_stream(std::byte* to, std::size_t count);
   void tell_what_was_read() noexcept;
-  bool wait_for_room(std::size_t length);
   [[nodiscard]] bool ready(WorkerSleep reason) const noexcept;
   bool wait_until_ready(WorkerSleep reason);
   bool sleep(WorkerSleep reason);

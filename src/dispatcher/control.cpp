@@ -33,8 +33,7 @@ void Dispatcher::terminate(Submission& submission, int signum, const std::except
   withdraw(submission);
   fail_queued(submission, error, "terminated");
   for (const auto& worker : workers_) {
-    if (worker->out.empty() || worker->out.front().submission.get() != &submission) continue;
-    if (!hold_if_running(*worker, std::nullopt)) continue;
+    if (!has_unit_of(*worker, submission) || !hold_if_running(*worker, submission, std::nullopt)) continue;
     worker->signum = signum;
     condemn(*worker, Condemnation::job_terminated);
   }
@@ -47,8 +46,9 @@ void Dispatcher::discard(Submission& submission, const std::exception_ptr& error
   catch_up();
   withdraw(submission);
   if (traced_) trace_stopped(submission, 0, submission.units(), "discarded");
-  // Its worker's answer will find it settled; what waits will be passed over.
+  // Its worker's answer will find it settled.
   for (std::uint32_t unit = 0; unit < submission.units(); ++unit) fail_unit(submission, unit, error, 0);
+  forget_queued(submission);
   pass();
   finish_turn(lock);
 }
@@ -118,15 +118,36 @@ void Dispatcher::fail_queued(Submission& submission, const std::exception_ptr& e
     if (traced_) trace_stopped(submission, queued.first, queued.end - queued.first, how);
     for (std::uint32_t unit = queued.first; unit < queued.end; ++unit) fail_unit(submission, unit, error, 0);
   }
+  forget_queued(submission);
 }
 
-/// Stops the worker from starting anything; false, and undone, if its oldest message, or the unit of it that
-/// is meant, has finished at the last moment.
-bool Dispatcher::hold_if_running(Worker& worker, std::optional<std::uint32_t> unit) {
-  const Ref<Submission> submission = worker.out.front().submission;
+/// What has settled need not wait, with its arguments, until a worker has room for it.
+void Dispatcher::forget_queued(const Submission& submission) {
+  for (auto queued = queue_.begin(); queued != queue_.end();) {
+    if (queued->submission.get() != &submission) {
+      ++queued;
+      continue;
+    }
+    queued_units_ -= queued->end - queued->first;
+    let_go(std::move(queued->submission));
+    queued = queue_.erase(queued);
+  }
+}
+
+bool Dispatcher::has_unit_of(Worker& worker, const Submission& submission) noexcept {
+  for (std::uint32_t i = 0; i < worker.out.messages(); ++i) {
+    if (worker.out.at(i).submission.get() == &submission) return true;
+  }
+  return false;
+}
+
+/// Stops the worker from starting anything; false, and undone, if it does not run a unit of this, or the one
+/// that is meant: that may have finished at the last moment.
+bool Dispatcher::hold_if_running(Worker& worker, const Submission& submission,
+                                 std::optional<std::uint32_t> unit) {
   worker.channel.hold(true);
   drain_all(worker);
-  const bool runs = !worker.out.empty() && worker.out.front().submission.get() == submission.get() &&
+  const bool runs = !worker.out.empty() && worker.out.front().submission.get() == &submission &&
                     (!unit || worker.out.front().unit == *unit);
   if (!runs) worker.channel.hold(false);
   return runs;

@@ -95,7 +95,7 @@ bool Dispatcher::wait_for_room(std::unique_lock<std::mutex>& lock, std::optional
     lock.unlock();
     const bool driven = !loop_.has_thread();
     if (driven) loop_.drive(longest_drive);
-    const bool in_callback = loop_.make_callbacks();
+    const bool in_callback = make_callbacks();
     lock.lock();
     if (driven) continue;
     if (const auto until = wait_until(in_callback, deadline)) {
@@ -110,7 +110,7 @@ bool Dispatcher::wait_for_room(std::unique_lock<std::mutex>& lock, std::optional
 bool Dispatcher::wait(Waitable& waitable, std::optional<TimePoint> deadline) {
   for (;;) {
     if (waitable.ready()) return true;
-    const bool in_callback = loop_.make_callbacks();
+    const bool in_callback = make_callbacks();
     std::unique_lock lock = waiting_.enter(mutex_);
     const bool ready = waiting_.wait(*this, lock, waitable, wait_until(in_callback, deadline));
     finish_turn(lock);
@@ -122,7 +122,9 @@ std::optional<TimePoint> Dispatcher::serve() {
   std::unique_lock lock = waiting_.enter(mutex_);
   // Before the pass, which may find a reason to look once more.
   if (settings_.now() >= look_again_at_) look_again_at_ = TimePoint::max();
+  looks_closely_ = true;
   pass();
+  looks_closely_ = false;
   const std::optional<TimePoint> deadline = watch_limits();
   finish_turn(lock);
   return deadline;
@@ -234,7 +236,12 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
     return;
   }
   if (answer.count == 0) return;
-  const InFlight flight = worker.out.pop_front(answer.count);
+  InFlight flight = worker.out.pop_front(answer.count);
+  settle(worker, flight, std::move(answer));
+  let_go(std::move(flight.submission));
+}
+
+void Dispatcher::settle(Worker& worker, const InFlight& flight, Answer&& answer) {
   if (!flight.submission) {
     if (answer.kind == ResultKind::exception) {
       worker.startup_error = answer.out_of_memory
@@ -272,6 +279,13 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
     error = loss(worker.pid, ExitStatus{}, worker.channel.violation(), false, nullptr);
   }
   for (std::uint32_t i = 0; i < flight.count; ++i) fail_unit(submission, flight.unit + i, error, worker.pid);
+}
+
+/// With the last reference end functions of the user's, and whatever those hold: not under our lock.
+void Dispatcher::let_go(Ref<Submission>&& submission) {
+  if (!submission) return;
+  Submission& last_seen = *submission;
+  last_seen.let_go(std::move(submission));
 }
 
 /// Takes also what the worker has answered and not published: of one that has to claim nothing more.
@@ -410,13 +424,14 @@ void Dispatcher::check_open() const {
 void Dispatcher::fail_waiting(const std::exception_ptr& error) {
   std::deque<Queued> queue = std::exchange(queue_, {});
   queued_units_ = 0;
-  for (const Queued& queued : queue) {
+  for (Queued& queued : queue) {
     if (traced_) {
       trace_stopped(*queued.submission, queued.first, queued.end - queued.first, "failed with the pool");
     }
     for (std::uint32_t unit = queued.first; unit < queued.end; ++unit) {
       fail_unit(*queued.submission, unit, error, 0);
     }
+    let_go(std::move(queued.submission));
   }
 }
 
@@ -450,6 +465,7 @@ void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
     worker->greet();
   }
   workers_.push_back(std::move(worker));
+  if (terminated_) condemn(*workers_.back(), Condemnation::pool_terminated);
   pass();
   finish_turn(lock);
 }
@@ -543,7 +559,7 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
     // Given up before the lock: then it is the waiting thread that frees it.
     std::exception_ptr verdict_of_job;
     for (std::uint32_t started = worker->channel.started_at_death(); started != 0; --started) {
-      const InFlight flight = worker->out.pop_front();
+      InFlight flight = worker->out.pop_front();
       if (!flight.submission) continue;
       death.accepted_jobs = true;
       ++jobs_lost_;
@@ -551,6 +567,7 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
       if (!verdict_of_job) verdict_of_job = verdict(*worker, status);
       if (traced_) trace_loss(*worker, flight, verdict_of_job);
       fail_unit(*flight.submission, flight.unit, verdict_of_job, worker->pid);
+      let_go(std::move(flight.submission));
     }
     if (traced_) trace_end(*worker, status, verdict_of_job);
   }

@@ -40,6 +40,9 @@ class Dispatcher {
     std::size_t cpus = SIZE_MAX;       ///< with more workers than these, not all are woken for quick jobs
     std::size_t max_queued = 0;        ///< units that may be open before a submission waits; 0: any number
     TimePoint (*now)() = &Clock::now;  ///< what limits are measured with
+    /// On the thread of the callbacks, if others may wait for them: makes those that are there, without the
+    /// lock. False on any other thread. Is called also when the loop is gone: handles outlive their pool.
+    std::function<bool()> make_callbacks{};
   };
 
   /// `trace`: wants to know of all that happens; nullptr: nobody does.
@@ -149,6 +152,7 @@ class Dispatcher {
     std::uint32_t end;
   };
 
+  bool make_callbacks() const { return settings_.make_callbacks && settings_.make_callbacks(); }
   bool enqueue(Ref<Submission> submission, std::optional<TimePoint> deadline);
   bool wait_for_room(std::unique_lock<std::mutex>& lock, std::optional<TimePoint> deadline);
   void serve_while_hungry();
@@ -161,6 +165,7 @@ class Dispatcher {
   void drain(Worker& worker);
   void drain_all(Worker& worker);
   void take_answer(Worker& worker, Answer&& answer);
+  void settle(Worker& worker, const InFlight& flight, Answer&& answer);
   void note_start(Worker& worker);
   void refill();
   void stage_round(TimePoint now, std::uint32_t few, std::uint32_t most, std::size_t& wakes);
@@ -186,11 +191,16 @@ class Dispatcher {
   void watch_memory(Worker& worker);
   void watch_life(Worker& worker, TimePoint now);
   void check_claims(Worker& worker);
+  [[nodiscard]] static bool ignores_its_work(Worker& worker, TimePoint now);
   [[nodiscard]] std::optional<TimePoint> watch_condemned(Worker& worker, TimePoint now);
   bool fail_asking(Submission& submission, const std::exception_ptr& error);
   void withdraw(Submission& submission);
   void fail_queued(Submission& submission, const std::exception_ptr& error, const char* how);
-  [[nodiscard]] bool hold_if_running(Worker& worker, std::optional<std::uint32_t> unit);
+  void forget_queued(const Submission& submission);
+  static void let_go(Ref<Submission>&& submission);
+  [[nodiscard]] static bool has_unit_of(Worker& worker, const Submission& submission) noexcept;
+  [[nodiscard]] bool hold_if_running(Worker& worker, const Submission& submission,
+                                     std::optional<std::uint32_t> unit);
   [[nodiscard]] static std::uint32_t running_unit(Worker& worker, TimePoint now);
   void retire(Worker& worker, const char* why);
   void condemn(Worker& worker, Condemnation why);
@@ -237,6 +247,7 @@ class Dispatcher {
   std::size_t queued_units_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::size_t next_worker_ = 0;
+  bool looks_closely_ = false;  ///< now and then: for what never happens, unless a worker is stuck
   TimePoint look_again_at_ = TimePoint::max();  ///< whether those that were not woken have to be
   Depth depth_;
   Answer answer_;

@@ -24,9 +24,6 @@ class DispatcherLoop {
   /// Serves the loop for a while, on the calling thread, without the lock; returns when something has
   /// happened or `longest` has passed.
   virtual void drive(Duration longest) = 0;
-  /// On the thread of the callbacks, if others may wait for them: makes those that are there, without the
-  /// lock. False on any other thread.
-  virtual bool make_callbacks() = 0;
 
  protected:
   ~DispatcherLoop() = default;

@@ -77,6 +77,7 @@ bool Dispatcher::stage_next(Worker& worker, std::uint32_t most, TimePoint now) {
   while (!queue_.empty()) {
     Queued& queued = queue_.front();
     if (queued.first == queued.end) {
+      let_go(std::move(queued.submission));
       queue_.pop_front();
       continue;
     }
@@ -147,13 +148,15 @@ void Dispatcher::look_again(TimePoint now) {
 bool Dispatcher::rebalance() {
   if (!queue_.empty()) return false;
   bool moved = false;
-  for (const auto& idle : workers_) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const auto& idle = workers_[i];
     if (!idle->takes_jobs() || idle->jobs_out() != 0) continue;
     Worker* richest = nullptr;
     std::uint32_t most = 0;
     for (const auto& worker : workers_) {
       // A single job that was published just now will be claimed in a moment.
-      if (worker->out.units() < 2) continue;
+      if (worker->out.units() < 2 && !(looks_closely_ && ignores_its_work(*worker, settings_.now())))
+        continue;
       const std::uint32_t unclaimed = worker->channel.unclaimed();
       if (unclaimed > most) {
         most = unclaimed;
@@ -173,6 +176,7 @@ bool Dispatcher::rebalance() {
     put_back(*richest, taken);
     if (taken == 0) break;
     moved = true;
+    if (richest->jobs_out() == 0) next_worker_ = i;  // or it would get its only job back
     refill();
     if (!queue_.empty()) break;
   }

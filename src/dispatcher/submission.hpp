@@ -94,6 +94,8 @@ class Submission : public Waitable {
   [[nodiscard]] virtual bool accept(std::uint32_t unit, Answer&& answer, Pid pid) = 0;
   /// `pid` is the worker that had begun with the unit; 0 if none had.
   virtual void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) = 0;
+  /// Takes a reference, which may be the last one, off the Dispatcher: nothing of the user's may end here.
+  virtual void let_go(Ref<Submission>&& self) { const Ref<Submission> ended = std::move(self); }
   /// Something else that becomes ready with this, or nullptr.
   [[nodiscard]] virtual Waitable* listener() const noexcept = 0;
 

@@ -20,6 +20,9 @@ constexpr Duration memory_sample = std::chrono::milliseconds(5);
 /// As a rule the backend tells at once of a worker that is dead. This is for when whoever should tell it is
 /// stuck.
 constexpr Duration life_sample = std::chrono::milliseconds(100);
+/// Who has not claimed its first message by then may have been stopped, or has spoiled the words that we ring
+/// it by.
+constexpr Duration longest_way_to_claim = std::chrono::milliseconds(20);
 /// A program that has not come as far as its first message by then hangs, before main or in what it loads.
 constexpr Duration longest_way_to_init = std::chrono::minutes(2);
 
@@ -49,6 +52,7 @@ std::optional<TimePoint> Dispatcher::watch_limits() {
 std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now) {
   if (worker.out.empty()) return std::nullopt;
   if (!worker.out.front().submission) return watch_start(worker, now);
+  if (ignores_its_work(worker, now)) worker.process->ring();
   watch_life(worker, now);
   if (worker.condemned != Condemnation::none) return watch_condemned(worker, now);
   if (worker.out.empty()) return std::nullopt;
@@ -147,6 +151,11 @@ void Dispatcher::watch_life(Worker& worker, TimePoint now) {
   }
 }
 
+bool Dispatcher::ignores_its_work(Worker& worker, TimePoint now) {
+  return !worker.out.empty() && now - worker.out.front().published >= longest_way_to_claim &&
+         !worker.channel.has_begun();
+}
+
 /// A worker that claims jobs ahead of those it answers would keep them from all others.
 void Dispatcher::check_claims(Worker& worker) {
   const std::uint32_t claimed = worker.channel.claimed();
@@ -164,7 +173,8 @@ void Dispatcher::watch_memory(Worker& worker) {
   if (worker.out.empty() || !worker.out.front().submission || worker.condemned != Condemnation::none) return;
   const auto footprint = worker.process->footprint();
   if (!footprint || *footprint <= *sampled_limit_) return;
-  if (!hold_if_running(worker, running_unit(worker, settings_.now()))) return;
+  const Submission& submission = *worker.out.front().submission;
+  if (!hold_if_running(worker, submission, running_unit(worker, settings_.now()))) return;
   condemn(worker, Condemnation::memory_limit);
 }
 
@@ -180,7 +190,8 @@ void Dispatcher::tell_soft_limit(Worker& worker) {
 
 /// False if the job has finished at the last moment: then the worker goes on.
 bool Dispatcher::enforce_hard_limit(Worker& worker, const Limits& limits) {
-  if (!hold_if_running(worker, worker.out.front().watched)) return false;
+  const Submission& submission = *worker.out.front().submission;
+  if (!hold_if_running(worker, submission, worker.out.front().watched)) return false;
   worker.limit = limits.hard;
   InFlight& front = worker.out.front();
   // Both have passed if nobody could look in between.

@@ -48,7 +48,7 @@ void Waiting::give_way(std::unique_lock<std::mutex>& lock) const {
 void Waiting::set_bell(std::unique_lock<std::mutex>& lock, HostBell* bell) {
   if (bell == nullptr && bell_ != nullptr) {
     HostBell* const old = std::exchange(bell_, nullptr);
-    while (leader_sleeps_) {
+    while (leader_sleeps_ && leader_ != std::this_thread::get_id()) {
       old->ring();
       leader_left_bell_.wait(lock);
     }
@@ -60,7 +60,7 @@ bool Waiting::wait(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
                    std::optional<TimePoint> deadline) {
   waitable.waiters_.fetch_add(1, std::memory_order_relaxed);
   while (!waitable.ready() && (!deadline || Clock::now() < *deadline)) {
-    if (awaited_ == nullptr && bell_ != nullptr) {
+    if (may_lead()) {
       lead(dispatcher, lock, waitable, deadline);
     } else {
       if (dispatcher.inbox_waits()) {
@@ -78,9 +78,15 @@ bool Waiting::wait(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
   return waitable.ready();
 }
 
+bool Waiting::may_lead() const noexcept {
+  return bell_ != nullptr && (awaited_ == nullptr || leader_ == std::this_thread::get_id());
+}
+
 void Waiting::lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, Waitable& waitable,
                    std::optional<TimePoint> deadline) {
-  awaited_ = &waitable;
+  const Waitable* const awaited_before = std::exchange(awaited_, &waitable);
+  const bool slept_before = std::exchange(leader_sleeps_, false);
+  leader_ = std::this_thread::get_id();
   TimePoint held_since = Clock::now();
   const auto wanted = [&] {
     return wanted_.load(std::memory_order_relaxed) != 0 && Clock::now() - held_since > longest_hold;
@@ -115,7 +121,9 @@ void Waiting::lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
     leader_sleeps_ = false;
     if (bell_ == nullptr) leader_left_bell_.notify_all();
   }
-  awaited_ = nullptr;
+  awaited_ = awaited_before;
+  leader_sleeps_ = slept_before;
+  if (awaited_ == nullptr) leader_ = {};
 }
 
 void Waiting::follow(std::unique_lock<std::mutex>& lock, Waitable& waitable,

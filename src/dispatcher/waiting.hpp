@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <vector>
 
 namespace procpool::detail {
@@ -49,13 +50,17 @@ class Waiting {
     bool settled = false;  ///< and counted in wanted_
   };
 
+  /// Nobody leads, or this thread does: a loop without a thread is driven by who leads, and what is called
+  /// back meanwhile may wait in its turn.
+  [[nodiscard]] bool may_lead() const noexcept;
   void lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, Waitable& waitable,
             std::optional<TimePoint> deadline);
   void give_way(std::unique_lock<std::mutex>& lock) const;
   void follow(std::unique_lock<std::mutex>& lock, Waitable& waitable, std::optional<TimePoint> deadline);
 
   HostBell* bell_ = nullptr;
-  const Waitable* awaited_ = nullptr;
+  const Waitable* awaited_ = nullptr;  ///< by the leader; what it has begun to wait for last
+  std::thread::id leader_;             ///< while there is one
   bool leader_sleeps_ = false;
   std::condition_variable leader_left_bell_;
   std::vector<Follower*> followers_;

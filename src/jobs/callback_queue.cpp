@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "jobs/callback_queue.hpp"
 
+#include <system_error>
 #include <utility>
 
 namespace procpool::detail {
@@ -17,17 +18,33 @@ void CallbackQueue::push(std::function<void()> callback) {
     if (calls_.size() == 1 && wake_) wake_();
     return;
   }
-  if (!running_) {
-    thread_ = std::thread([self = shared_from_this()] { self->run(); });
-    running_ = true;
-    thread_id_ = thread_.get_id();
+  try {
+    run_thread();
+  } catch (const std::system_error&) {
+    // The next call tries again.
   }
   changed_.notify_all();
 }
 
-void CallbackQueue::set_error_handler(std::function<void(std::exception_ptr)> handler) {
+void CallbackQueue::start() {
   const std::lock_guard guard(mutex_);
-  on_error_ = std::move(handler);
+  if (threaded_ && !finished_) run_thread();
+}
+
+/// With the lock.
+void CallbackQueue::run_thread() {
+  if (running_) return;
+  thread_ = std::thread([self = shared_from_this()] { self->run(); });
+  running_ = true;
+  thread_id_ = thread_.get_id();
+}
+
+void CallbackQueue::set_error_handler(std::function<void(std::exception_ptr)> handler) {
+  {
+    const std::lock_guard guard(mutex_);
+    on_error_.swap(handler);
+  }
+  // What the old one holds ends here, without the lock.
 }
 
 bool CallbackQueue::on_own_thread() const {

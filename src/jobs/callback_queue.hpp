@@ -16,8 +16,8 @@
 
 namespace procpool::detail {
 
-/// The thread starts with the first call, ends with finish(), and keeps the queue alive until then. Calls run
-/// in the order in which they came, with no lock held. Owned by std::shared_ptr.
+/// The thread starts with start(), or with the first call, ends with finish(), and keeps the queue alive
+/// until then. Calls run in the order in which they came, with no lock held. Owned by std::shared_ptr.
 class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
  public:
   CallbackQueue() = default;
@@ -31,6 +31,8 @@ class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
   /// these calls it makes those that are left.
   void call_pending();
 
+  /// Starts the thread before there is a call, where that can be refused: throws std::system_error.
+  void start();
   /// Any thread. After finish() the call is made at once, on the calling thread.
   void push(std::function<void()> callback);
   /// Gets what a callback throws from now on, also one that runs.
@@ -43,6 +45,7 @@ class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
 
  private:
   void run();
+  void run_thread();
   void call(const std::function<void()>& callback);
   void call_next(std::unique_lock<std::mutex>& lock);
 

@@ -27,7 +27,8 @@ std::optional<TimePoint> deadline_of(std::optional<Duration> timeout) {
 
 std::optional<Duration> left_until(std::optional<TimePoint> deadline) {
   if (!deadline) return std::nullopt;
-  return std::max(*deadline - Clock::now(), Duration::zero());
+  const TimePoint now = Clock::now();
+  return *deadline <= now ? Duration::zero() : *deadline - now;
 }
 
 }  // namespace

@@ -44,6 +44,18 @@ void Job::set_options(std::unique_ptr<JobOptions> options) {
   soft = limits.soft;
   hard = limits.hard;
   options_ = std::move(options);
+  if (has_functions()) context_->callbacks->start();
+}
+
+bool Job::has_functions() const noexcept {
+  return options_ && (options_->on_success || options_->on_error || options_->on_accept ||
+                      options_->on_timeout || options_->on_progress || options_->expects);
+}
+
+/// The thread of the callbacks ends what the functions hold.
+void Job::let_go(Ref<Submission>&& self) {
+  const Ref<Submission> job = std::move(self);
+  if (has_functions()) context_->callbacks->push([job] {});
 }
 
 Limits Job::limits() const noexcept {
@@ -94,6 +106,7 @@ void Job::limit_passed(std::uint32_t, bool soft) {
 }
 
 void Job::when_ready(std::function<void()> action) {
+  context_->callbacks->start();
   if (!ready() && context_->dispatcher->unless_ready(*this, [&] {
         if (!actions_) actions_ = std::make_unique<std::vector<std::function<void()>>>();
         actions_->push_back(std::move(action));

@@ -72,7 +72,8 @@ class Job : public Submission {
 
   // --- before it is submitted
 
-  /// Throws std::invalid_argument if the limits make no sense.
+  /// Throws std::invalid_argument if the limits make no sense, and std::system_error if there can be no
+  /// thread for the callbacks.
   void set_options(std::unique_ptr<JobOptions> options);
   /// For a job without units: it is ready at once.
   void settle_empty() { finish(); }
@@ -87,6 +88,7 @@ class Job : public Submission {
   void limit_passed(std::uint32_t unit, bool soft) override;
   [[nodiscard]] bool progressed(std::uint32_t unit, std::span<const std::byte> bytes) override;
   void started(std::uint32_t unit, Pid pid, TimePoint when) override;
+  void let_go(Ref<Submission>&& self) override;
   [[nodiscard]] Waitable* listener() const noexcept override { return arrivals_.get(); }
 
  protected:
@@ -107,6 +109,7 @@ class Job : public Submission {
  private:
   [[nodiscard]] JobInfo info(std::uint32_t unit, Pid pid) const;
   [[nodiscard]] bool tells_of_limits() const noexcept;
+  [[nodiscard]] bool has_functions() const noexcept;
   void ask_for_word(std::uint32_t unit, Pid pid, TimePoint when);
   void call_back(std::function<void()> call) const;
 

@@ -26,6 +26,8 @@ constexpr Duration tick = 20ms;
 /// Ticking goes on for a while after the last job, so that not every job of a sparse series has to wake the
 /// loop.
 constexpr Duration linger = 1s;
+/// A thread that waits for a slot looks this often whether the pool is still open.
+constexpr Duration longest_wait_for_slot = 100ms;
 /// What the first workers may take to start.
 constexpr Duration longest_start = 60s;
 /// What killed workers may take to end before the backend is closed around them.
@@ -33,12 +35,24 @@ constexpr Duration longest_end = 10s;
 /// The same for workers that have ended, when nobody tells so.
 constexpr Duration longest_untold_end = 1s;
 
-Dispatcher::Settings dispatcher_settings(WorkerTerms terms, const PoolOptions& options) {
+Dispatcher::Settings dispatcher_settings(WorkerTerms terms, const PoolOptions& options,
+                                         std::function<bool()> make_callbacks) {
   const std::size_t cpus = available_cpus();
   // Longer than it takes to wake a sleeping CPU, or looking would be worth nothing; nothing where there is
   // only one.
   if (cpus > 1) terms.longest_spin = 50us;
-  return {terms, cpus, checked_max_queued_jobs(options), &Clock::now};
+  return {terms, cpus, checked_max_queued_jobs(options), &Clock::now, std::move(make_callbacks)};
+}
+
+/// For threads that wait: only the words on jobs make others wait for callbacks.
+std::function<bool()> make_callback_maker(const PoolOptions& options,
+                                          const std::shared_ptr<CallbackQueue>& callbacks) {
+  if (!options.threads || !options.synack) return [] { return false; };
+  return [callbacks] {
+    if (!callbacks->on_own_thread()) return false;
+    callbacks->call_pending();
+    return true;
+  };
 }
 
 /// Writes on the callback thread. It may outlive the pool's core, as that thread may; `waits` is not called
@@ -73,9 +87,10 @@ PoolCore::PoolCore(PoolOptions&& options)
       setup_(checked_setup(options)),
       backend_(checked_backend(options)),
       callbacks_(std::make_shared<CallbackQueue>()),
+      callback_maker_(make_callback_maker(options, callbacks_)),
       trace_(make_trace(options, on_log_, callbacks_, [this] { serve_soon(); })),
       context_(std::make_shared<const JobContext>(
-          JobContext{std::make_shared<Dispatcher>(dispatcher_settings(terms_, options),
+          JobContext{std::make_shared<Dispatcher>(dispatcher_settings(terms_, options, callback_maker_),
                                                   static_cast<Dispatcher::Loop&>(*this), trace_),
                      callbacks_, checked_limits(options), checked_lost_worker_timeout(options),
                      options.enable_timeouts, options.synack, checked_semaphore(options),
@@ -100,6 +115,7 @@ PoolCore::PoolCore(PoolOptions&& options)
   }
   context_->dispatcher->set_bell(&backend_->bell());
   try {
+    start_callbacks();
     start();
     if (threads_) {
       start_thread();
@@ -129,6 +145,20 @@ void PoolCore::start_thread() {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error& error) {
     throw SpawnError("procpool: the pool's thread cannot be started", error.code());
+  }
+}
+
+/// Later nobody could be told that there is no thread for them. Not before the launcher was forked.
+void PoolCore::start_callbacks() {
+  const JobContext& context = *context_;
+  const bool hooked = on_process_up_ || on_process_down_ || on_log_ || trace_ || context.synack ||
+                      context.on_timeout_set || context.on_timeout_cancel || context.send_ack ||
+                      context.on_job_ready;
+  if (!hooked) return;
+  try {
+    callbacks_->start();
+  } catch (const std::system_error& error) {
+    throw SpawnError("procpool: the thread of the callbacks cannot be started", error.code());
   }
 }
 
@@ -270,26 +300,16 @@ void PoolCore::drive(Duration longest) {
   if (gone_.load(std::memory_order_relaxed)) return;
   loop_.run_once(std::min(longest, Duration(tick)));
   driving.unlock();
-  context_->callbacks->call_pending();
-}
-
-/// Only the words on jobs make others wait for callbacks.
-bool PoolCore::make_callbacks() {
-  if (!threads_ || !context_->synack || !context_->callbacks->on_own_thread()) return false;
-  context_->callbacks->call_pending();
-  return true;
+  // A callback may end the pool.
+  const std::shared_ptr<CallbackQueue> callbacks = callbacks_;
+  callbacks->call_pending();
 }
 
 void PoolCore::acquire_slot(Semaphore& semaphore) {
-  if (threads_ && !make_callbacks()) {
-    semaphore.acquire();
-    return;
-  }
   while (!semaphore.try_acquire()) {
     context_->dispatcher->check_open();
     if (threads_) {
-      if (semaphore.try_acquire_for(tick)) return;
-      make_callbacks();
+      if (semaphore.try_acquire_for(make_callbacks() ? tick : longest_wait_for_slot)) return;
     } else {
       drive(tick);
     }
@@ -306,7 +326,8 @@ void PoolCore::handle_result_event() {
       loop_.run_once();
     }
   }
-  context_->callbacks->call_pending();
+  const std::shared_ptr<CallbackQueue> callbacks = callbacks_;
+  callbacks->call_pending();
 }
 
 NativeHandle PoolCore::event_handle() const {

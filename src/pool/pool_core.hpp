@@ -73,7 +73,8 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void drained() noexcept override;
   [[nodiscard]] bool has_thread() const noexcept override { return threads_; }
   void drive(Duration longest) override;
-  bool make_callbacks() override;
+  bool make_callbacks() const { return callback_maker_(); }
+  void start_callbacks();
   void worker_up(WorkerInfo worker) override;
   void log(std::string message) override;
   void worker_down(WorkerInfo worker, ExitStatus status) override;
@@ -101,6 +102,7 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   MemoryLimitBy memory_limit_by_ = MemoryLimitBy::nobody;
   std::shared_ptr<ProcessBackend> backend_;
   const std::shared_ptr<CallbackQueue> callbacks_;
+  const std::function<bool()> callback_maker_;
   const std::shared_ptr<TraceRecorder> trace_;  ///< nullptr: none is wanted
   UvLoop loop_;
   std::shared_ptr<const JobContext> context_;

@@ -318,6 +318,25 @@ TEST_P(Acknowledgement, ASemaphoreIsGivenBackWhateverBecomesOfTheJob) {
   EXPECT_EQ(semaphore->free(), 3U);
 }
 
+TEST_P(Acknowledgement, AClosedPoolSendsAwayWhoWaitsForASlot) {
+  PoolOptions locked = options(1);
+  locked.putlocks = true;
+  Pool pool(std::move(locked));
+  const tasks::Gate gate;
+  const auto running = pool.apply_async(tasks::wait_at, gate.path(), 1);
+  std::atomic<bool> refused{false};
+  std::thread submitter([&] {
+    thrown_by<PoolClosedError>([&] { pool.apply_async(tasks::square, 3); });
+    refused = true;
+  });
+  std::this_thread::sleep_for(50ms);  // as below
+  pool.close();
+  EXPECT_TRUE(becomes_true([&] { return refused.load(); }));
+  gate.open();
+  submitter.join();
+  EXPECT_EQ(running.get(patience), 1);
+}
+
 TEST_P(Acknowledgement, ASlotIsNotWaitedForInAClosedPool) {
   PoolOptions locked = options(1);
   locked.putlocks = true;

@@ -22,6 +22,23 @@ namespace {
 class Callbacks : public PoolTest {};
 PROCPOOL_ON_ALL_BACKENDS(Callbacks);
 
+TEST_P(Callbacks, WhatTheirFunctionsHoldMayUseThePoolWhenItEnds) {
+  constexpr std::size_t jobs = 100;
+  std::atomic<std::size_t> ended{0};
+  Pool pool = make_pool(2);
+  for (std::size_t i = 0; i < jobs; ++i) {
+    const std::shared_ptr<void> held(nullptr, [&](void*) {
+      static_cast<void>(pool.stats());
+      ++ended;
+    });
+    // Nothing is called when the job ends, and nobody keeps its handle.
+    auto job = pool.apply_async(tasks::nothing, std::tuple{}, {.accept_callback = [held](Pid, TimePoint) {}});
+    if (i % 3 == 0) job.cancel();
+    if (i % 3 == 1) job.discard();
+  }
+  EXPECT_TRUE(becomes_true([&] { return ended == jobs; })) << ended;
+}
+
 /// A value that one thread hands to another, once. Declared before the pool, for the reason that Mailbox
 /// tells.
 template <class T>

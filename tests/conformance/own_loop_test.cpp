@@ -8,9 +8,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 #include <tuple>
@@ -96,6 +98,53 @@ TEST_P(OwnLoop, CallbacksMaySubmitAndGet) {
   };
   pool.apply_async(tasks::add, std::tuple{0, 1}, {.callback = next});
   ASSERT_TRUE(drive(pool, [&] { return sum == 20; }));
+}
+
+TEST_P(OwnLoop, ACallbackMayWaitInTheMidstOfAnotherWait) {
+  Pool pool(own_loop());
+  const tasks::Gate gate;
+  std::vector<int> sums;
+  // The first runs while the test waits below, the second while the first waits.
+  const auto wait_for_sum = [&](const int& value) {
+    sums.push_back(pool.apply_async(tasks::add, value, 1).get(10s));
+    if (sums.size() == 2) gate.open();
+  };
+  for (int i = 0; i < 2; ++i) pool.apply_async(tasks::add, std::tuple{10 * i, 1}, {.callback = wait_for_sum});
+  EXPECT_EQ(pool.apply_async(tasks::add, 1, 2).get(patience), 3);
+  EXPECT_EQ(pool.apply_async(tasks::wait_at, gate.path(), 5).get(patience), 5);
+  std::sort(sums.begin(), sums.end());
+  EXPECT_EQ(sums, (std::vector{2, 12}));
+}
+
+TEST_P(OwnLoop, ACallbackMayEndThePoolInTheMidstOfAWait) {
+  auto pool = std::make_unique<Pool>(own_loop());
+  const auto hangs = pool->apply_async(tasks::hang);
+  pool->apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int&) {
+                      pool->terminate();
+                      EXPECT_TRUE(pool->join(patience));
+                      pool.reset();
+                    }});
+  thrown_by<Terminated>([&] { hangs.get(patience); });
+  EXPECT_EQ(pool, nullptr);
+}
+
+TEST_P(OwnLoop, NoLimitPassesWhileAResultWaitsForTheHost) {
+  constexpr std::size_t size = 400 * 1024;  // of which the worker has room for two
+  PoolOptions limited = own_loop(1);
+  limited.timeout = 1s;
+  Pool pool(std::move(limited));
+  std::vector<ApplyResult<std::vector<std::uint8_t>>> results;
+  for (std::uint32_t i = 0; i < 5; ++i) results.push_back(pool.apply_async(tasks::bytes, size, i));
+  results.push_back(pool.apply_async(tasks::bytes, 4 * size, 5U));  // streamed
+  results.push_back(pool.apply_async(tasks::bytes, size, 6U));
+  // Twice the host does something else: first the third result waits, then the rest of the long one.
+  std::this_thread::sleep_for(1500ms);
+  EXPECT_EQ(results[4].get(patience).size(), size);
+  std::this_thread::sleep_for(1500ms);
+  for (std::uint32_t i = 0; i < 7; ++i) {
+    const std::size_t expected = i == 5 ? 4 * size : size;
+    EXPECT_EQ(results[i].get(patience), tasks::bytes(expected, i)) << i;
+  }
 }
 
 TEST_P(OwnLoop, ADeadWorkerIsReplacedAndItsJobTold) {

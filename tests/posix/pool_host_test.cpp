@@ -246,6 +246,18 @@ TEST_P(PoolHost, WhatTheHostHasInMemoryDoesNotCountForAWorker) {
   EXPECT_LT(stats.workers[0].footprint->bytes(), size / 2) << memory.back();
 }
 
+TEST_P(PoolHost, AnIdleWorkerThatIsStoppedKeepsNoJob) {
+  Pool pool(options(2));
+  const std::vector<Pid> workers = pool.worker_pids();
+  ASSERT_EQ(workers.size(), 2U);
+  ::kill(workers[0], SIGSTOP);
+  for (int i = 0; i < 10; ++i) {
+    const auto job = pool.apply_async(tasks::square, i);
+    ASSERT_EQ(job.get(patience), i * i);
+  }
+  ::kill(workers[0], SIGCONT);
+}
+
 TEST_P(PoolHost, ThePoolReapsNoChildOfTheHosts) {
   ChildProcess host([](const ChildProcess::Tell& tell) {
     const pid_t child = ::fork();

@@ -38,7 +38,6 @@ class FakeLoop final : public detail::DispatcherLoop {
   void drained() noexcept override { ++times_drained; }
   [[nodiscard]] bool has_thread() const noexcept override { return true; }
   void drive(Duration) override {}
-  bool make_callbacks() override { return false; }
 
   int serves = 0;
   int times_drained = 0;

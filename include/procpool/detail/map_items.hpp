@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 namespace procpool::detail {
@@ -57,6 +58,10 @@ class MapItems {
   bool add(Encode&& encode) {
     const std::size_t at = bytes_.size();
     const bool opens_unit = count_ % chunksize_ == 0;
+    if (opens_unit && units_.size() == UINT32_MAX) {
+      throw std::length_error(
+          "procpool: a map has at most 4294967295 chunks: a larger chunksize makes fewer");
+    }
     bytes_.set_limit((opens_unit ? at : units_.back()) + max_message_);
     const std::byte gap[sizeof(std::uint32_t)] = {};
     try {
