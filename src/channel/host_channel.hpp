@@ -87,6 +87,8 @@ class HostChannel {
   std::uint32_t take_back(std::uint32_t count) noexcept;
   /// A message longer than the ring is being sent, and pump() has to be called whenever the worker has read.
   [[nodiscard]] bool streaming() const noexcept { return stream_left_ != 0; }
+  /// Of all results so far, those on their way included.
+  [[nodiscard]] std::uint64_t result_bytes_read() const noexcept { return result_bytes_read_; }
   /// Sends what there is room for.
   void pump() noexcept;
   /// Tells the worker which images jobs may name. False if the records do not fit.

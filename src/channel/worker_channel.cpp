@@ -324,7 +324,7 @@ ResultDescriptor* WorkerChannel::next_result(const ClaimedJob& job, ResultKind k
 }
 
 /// How long the host takes to make room for a result counts for no job: neither for the one that has
-/// finished, unless the host has looked at it before, nor for the next.
+/// finished nor for the next.
 void WorkerChannel::stop_clock() noexcept {
   memory_->control.current.store(0, std::memory_order_release);
 }

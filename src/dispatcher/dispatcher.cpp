@@ -211,6 +211,7 @@ void Dispatcher::drain(Worker& worker) {
   channel.note_signals();
   if (channel.streaming()) channel.pump();
   bool any = false;
+  const std::uint64_t read_before = channel.result_bytes_read();
   // A worker that publishes faster than we read does not keep us here.
   for (std::uint32_t i = 0; i < ring_slots && channel.receive(answer_); ++i) {
     any = true;
@@ -220,6 +221,7 @@ void Dispatcher::drain(Worker& worker) {
     channel.release();
     worker.greet();
   }
+  if (channel.result_bytes_read() - read_before >= byte_ring_size / 2) worker.made_room_at = settings_.now();
   if (!worker.out.empty() && worker.out.front().announce) note_start(worker);
   if (channel.violation() != nullptr) condemn(worker, Condemnation::protocol_violation);
 }

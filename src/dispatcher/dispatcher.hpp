@@ -183,6 +183,7 @@ class Dispatcher {
   [[nodiscard]] std::optional<TimePoint> watch_limits();
   [[nodiscard]] std::optional<TimePoint> watch_limits(Worker& worker, TimePoint now);
   [[nodiscard]] bool enforce_hard_limit(Worker& worker, const Limits& limits);
+  [[nodiscard]] static bool waits_for_us(Worker& worker, TimePoint now);
   void tell_soft_limit(Worker& worker);
   [[nodiscard]] std::optional<TimePoint> running_since(Worker& worker, TimePoint now);
   void expect_deadline(TimePoint deadline);

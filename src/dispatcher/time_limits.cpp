@@ -20,6 +20,9 @@ constexpr Duration memory_sample = std::chrono::milliseconds(5);
 /// As a rule the backend tells at once of a worker that is dead. This is for when whoever should tell it is
 /// stuck.
 constexpr Duration life_sample = std::chrono::milliseconds(100);
+/// What a result that has waited for the host may take to arrive, and its worker for the next piece of it.
+constexpr Duration longest_delivery = std::chrono::seconds(10);
+constexpr Duration longest_pause = std::chrono::seconds(1);
 /// Who has not claimed its first message by then may have been stopped, or has spoiled the words that we ring
 /// it by.
 constexpr Duration longest_way_to_claim = std::chrono::milliseconds(20);
@@ -65,6 +68,7 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
   std::optional<TimePoint> next;
   if (limits.hard.count() != 0) {
     next = after(*started, limits.hard);
+    if (now >= *next && waits_for_us(worker, now)) return now + nudge_again;
     if (now >= *next) return enforce_hard_limit(worker, limits) ? std::nullopt : std::optional(now);
   }
   if (limits.soft.count() != 0) {
@@ -78,6 +82,16 @@ std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now)
     next = next ? std::min(*next, soft) : soft;
   }
   return next;
+}
+
+/// It has finished, it says, and its result waits until we have made room for it: and we have just read much
+/// of what it had published before.
+bool Dispatcher::waits_for_us(Worker& worker, TimePoint now) {
+  InFlight& front = worker.out.front();
+  if (!worker.made_room_at || now - *worker.made_room_at >= longest_pause) return false;
+  if (worker.channel.running(front.published, now)) return false;
+  front.finished = std::min(front.finished, now);
+  return now - front.finished < longest_delivery;
 }
 
 void Dispatcher::expect_start(Worker& worker) {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace procpool::detail {
@@ -61,11 +62,12 @@ struct InFlight {
   std::uint32_t unit = 0;   ///< the first that is not answered
   std::uint32_t count = 1;  ///< of those that are not answered
   bool announce = false;
-  bool asks = false;                     ///< the worker waits for our word on it
-  TimePoint published;                   ///< or when the worker got our word on it
-  bool soft_told = false;                ///< the soft limit of `watched` has passed, and the worker knows
-  std::uint32_t watched = 0;             ///< the unit that runs, as far as limits need to know
-  TimePoint started = TimePoint::max();  ///< of `watched`: the earliest start that was seen
+  bool asks = false;                      ///< the worker waits for our word on it
+  TimePoint published;                    ///< or when the worker got our word on it
+  bool soft_told = false;                 ///< the soft limit of `watched` has passed, and the worker knows
+  std::uint32_t watched = 0;              ///< the unit that runs, as far as limits need to know
+  TimePoint started = TimePoint::max();   ///< of `watched`: the earliest start that was seen
+  TimePoint finished = TimePoint::max();  ///< first seen to wait for room, after its limit
 };
 
 /// The messages that are out at one worker, oldest first; as many as its job ring holds. Memory that was
@@ -156,8 +158,9 @@ struct Worker {
   Duration busy{0};
   TimePoint condemned_at{};
   TimePoint life_looked_at{};
-  Duration limit{0};  ///< that the condemned job has broken
-  int signum = 0;     ///< that its termination was asked for with
+  std::optional<TimePoint> made_room_at;  ///< when so much was read that it may have waited for that
+  Duration limit{0};                      ///< that the condemned job has broken
+  int signum = 0;                         ///< that its termination was asked for with
 
   /// Publishes greetings while there is room for them: a long one has to be answered first.
   void greet() {

@@ -52,10 +52,13 @@ bool Job::has_functions() const noexcept {
                       options_->on_timeout || options_->on_progress || options_->expects);
 }
 
-/// The thread of the callbacks ends what the functions hold.
+/// The thread of the callbacks ends what the functions hold. It may do so at once: no reference stays here.
 void Job::let_go(Ref<Submission>&& self) {
-  const Ref<Submission> job = std::move(self);
-  if (has_functions()) context_->callbacks->push([job] {});
+  if (has_functions()) {
+    context_->callbacks->push([job = std::move(self)] {});
+  } else {
+    Submission::let_go(std::move(self));
+  }
 }
 
 Limits Job::limits() const noexcept {

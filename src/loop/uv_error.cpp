@@ -13,6 +13,8 @@ std::error_code uv_error(int status) noexcept {
       return std::make_error_code(std::errc::resource_unavailable_try_again);
     case UV_EBADF:
       return std::make_error_code(std::errc::bad_file_descriptor);
+    case UV_EFTYPE:
+      return std::make_error_code(std::errc::executable_format_error);
     case UV_EINVAL:
       return std::make_error_code(std::errc::invalid_argument);
     case UV_EMFILE:

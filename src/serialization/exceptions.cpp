@@ -48,7 +48,9 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 std::string_view unwrap_nested(std::string_view name) {
   const std::size_t open = name.find('<');
   if (!name.starts_with("std::") || open == std::string_view::npos || !name.ends_with('>')) return name;
-  return name.substr(open + 1, name.size() - open - 2);
+  name = name.substr(open + 1, name.size() - open - 2);
+  if (name.ends_with(' ')) name.remove_suffix(1);  // "X<Y> ", where one compiler keeps two brackets apart
+  return name;
 }
 
 /// The standard library throws classes of its own too, derived from the public ones.
@@ -110,8 +112,23 @@ Record describe(const std::exception& error, int depth) {
   return record;
 }
 
-/// The same for what is not a std::exception.
+/// Inside a catch block: one that the exception has, or derives from.
+const ExceptionType* find_by_catching() {
+  return detail::find_exception_type([](const ExceptionType& candidate) {
+    try {
+      save_fields(candidate);
+      return true;
+    } catch (...) {
+      return false;  // that of the block, if it is of another type
+    }
+  });
+}
+
+/// The same for what is not a std::exception. `thrown`: nullptr where nobody tells the type.
 Record describe_other(const std::type_info* thrown, std::string_view text) {
+  if (thrown == nullptr) {
+    if (const ExceptionType* const type = find_by_catching()) thrown = type->type;
+  }
   Record record;
   std::get<1>(record) = thrown != nullptr ? cut(detail::demangle(thrown->name())) : "a foreign exception";
   std::get<2>(record) = !text.empty() ? cut(text) : "an exception of type " + std::get<1>(record);

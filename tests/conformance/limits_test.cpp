@@ -255,8 +255,8 @@ TEST_P(Limits, ATaskKnowsItsDeadline) {
         .get(patience);
   };
   EXPECT_EQ(left({}, {}), -1);
-  for (const auto& [soft, hard] :
-       {std::pair<std::optional<Duration>, std::optional<Duration>>{{}, 1h}, {1h, {}}, {1s, 1h}}) {
+  using Limits = std::pair<std::optional<Duration>, std::optional<Duration>>;
+  for (const auto& [soft, hard] : {Limits{{}, 1h}, Limits{1h, {}}, Limits{1s, 1h}}) {
     const std::chrono::nanoseconds time(left(soft, hard));
     EXPECT_LE(time, 1h);
     EXPECT_GT(time, 59min);

@@ -139,8 +139,10 @@ TEST_P(OwnLoop, NoLimitPassesWhileAResultWaitsForTheHost) {
   results.push_back(pool.apply_async(tasks::bytes, size, 6U));
   // Twice the host does something else: first the third result waits, then the rest of the long one.
   std::this_thread::sleep_for(1500ms);
+  pool.handle_result_event();
   EXPECT_EQ(results[4].get(patience).size(), size);
   std::this_thread::sleep_for(1500ms);
+  pool.handle_result_event();
   for (std::uint32_t i = 0; i < 7; ++i) {
     const std::size_t expected = i == 5 ? 4 * size : size;
     EXPECT_EQ(results[i].get(patience), tasks::bytes(expected, i)) << i;

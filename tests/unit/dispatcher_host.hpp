@@ -81,6 +81,7 @@ class FakeSubmission final : public detail::Submission {
   [[nodiscard]] bool accept(std::uint32_t unit, detail::Answer&& answer, Pid pid) override {
     if (nonsense) return false;
     if (no_memory) throw std::bad_alloc();
+    if (while_accepted) while_accepted();
     for (std::uint32_t i = 0; i < answer.count; ++i) settle(unit + i, pid);
     return true;
   }
@@ -96,9 +97,10 @@ class FakeSubmission final : public detail::Submission {
   Duration lost_timeout = std::chrono::seconds(10);
   bool announce = false;
   bool asks = false;
-  bool packs = false;      ///< its units may travel together
-  bool nonsense = false;   ///< whatever a worker answers makes no sense
-  bool no_memory = false;  ///< there is none to keep what a worker answers
+  bool packs = false;                    ///< its units may travel together
+  bool nonsense = false;                 ///< whatever a worker answers makes no sense
+  bool no_memory = false;                ///< there is none to keep what a worker answers
+  std::function<void()> while_accepted;  ///< what workers do while the host is at it
   int soft_passed = 0;
   int hard_passed = 0;
 

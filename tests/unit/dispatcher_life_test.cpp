@@ -74,6 +74,23 @@ TEST_F(DispatcherLife, AJobIsTerminatedThoughTheAnswersBeforeItHaveNotBeenFetche
   EXPECT_EQ(error_of<Terminated>(jobs[1]).signal(), 2);
 }
 
+TEST_F(DispatcherLife, AJobIsTerminatedThatBeginsWhileTheAnswersOfAnotherWorkerAreFetched) {
+  add_ready_worker(1);
+  add_ready_worker(2);
+  const std::vector<Job> jobs = submit_many(4);
+  const JobId first = worker(1).claim().value();
+  const JobId other = worker(2).run_one().value();
+  const Job& behind = jobs.at(first - jobs[0]->first_id() + 2);
+  jobs.at(other - jobs[0]->first_id())->while_accepted = [&] {
+    worker(1).answer();
+    EXPECT_EQ(worker(1).claim(), behind->first_id());
+  };
+  dispatcher.terminate(*behind, 2, std::make_exception_ptr(Terminated("ended", 2)));
+  EXPECT_EQ(loop.kills, std::vector<WorkerId>{1});
+  die(1, ExitStatus::from_signal(9));
+  EXPECT_EQ(error_of<Terminated>(behind).signal(), 2);
+}
+
 TEST_F(DispatcherLife, AfterTerminateAWorkerClaimsNothingMore) {
   add_ready_worker(1);
   submit_many(3);

@@ -46,7 +46,7 @@ class Sending {
     EXPECT_FALSE(pair.host.streaming()) << "the arguments may go now";
   }
 
-  ChannelPair pair{{.max_message = 3 * byte_ring_size}};
+  ChannelPair pair{WorkerTerms{.max_message = 3 * byte_ring_size}};
   Answer got;
 };
 

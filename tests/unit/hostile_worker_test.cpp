@@ -57,7 +57,7 @@ class Hostile : public ::testing::Test {
     expect_violation();
   }
 
-  ChannelPair pair{{.max_message = max_message}};
+  ChannelPair pair{WorkerTerms{.max_message = max_message}};
   ClaimedJob job;
   Answer got;
 };

@@ -101,7 +101,7 @@ struct MutableCounter {
 
 PROCPOOL_TASK("tasks.square", square);
 PROCPOOL_TASK("tasks.length", length);
-PROCPOOL_TASK("tasks.twice", twice<std::string>);
+PROCPOOL_TASK("tasks.twice", &twice<std::string>);
 PROCPOOL_TASK("tasks.effect", effect);
 PROCPOOL_TASK("tasks.lambda", [](const std::string& text, int n) { return text + std::to_string(n); });
 PROCPOOL_TASK("tasks.twofold", square);

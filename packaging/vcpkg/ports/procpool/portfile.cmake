@@ -10,6 +10,13 @@ vcpkg_cmake_configure(
 )
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH lib/cmake/procpool)
+if(VCPKG_LIBRARY_LINKAGE STREQUAL "static")
+    # The port of libuv names its file so then.
+    file(GLOB pkgconfig_files "${CURRENT_PACKAGES_DIR}/lib/pkgconfig/*.pc" "${CURRENT_PACKAGES_DIR}/debug/lib/pkgconfig/*.pc")
+    foreach(pkgconfig_file IN LISTS pkgconfig_files)
+        vcpkg_replace_string("${pkgconfig_file}" "libuv >=" "libuv-static >=")
+    endforeach()
+endif()
 vcpkg_fixup_pkgconfig()
 vcpkg_copy_pdbs()
 
