@@ -33,7 +33,7 @@ class Semaphore {
   /// False if none is free before `timeout` has passed.
   [[nodiscard]] bool try_acquire_for(Duration timeout) {
     const TimePoint now = Clock::now();
-    if (timeout > TimePoint::max() - now) {
+    if (timeout > (TimePoint::max)() - now) {
       acquire();
       return true;
     }

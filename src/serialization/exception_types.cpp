@@ -174,7 +174,7 @@ namespace {
 constinit std::atomic<ExceptionType*> first_registered{nullptr};
 
 template <class... E>
-std::span<const ExceptionType> table() noexcept {
+std::span<const ExceptionType> table_of() noexcept {
   static constinit ExceptionType types[] = {
       {&typeid(E), &save_current_exception<E>, &make_exception<E>, &is_exception_base<E>}...};
   return types;
@@ -183,15 +183,15 @@ std::span<const ExceptionType> table() noexcept {
 }  // namespace
 
 std::span<const ExceptionType> known_exceptions() noexcept {
-  return table<TimeoutError, TimeLimitExceeded, SoftTimeLimitExceeded, WorkerLostError, Terminated,
-               RestartFreqExceeded, PoolClosedError, SerializationError, MemoryLimitExceeded,
-               NotInitializedError, TaskNotFoundError, SpawnError, RemoteError, Error,
-               std::filesystem::filesystem_error, std::ios_base::failure, std::system_error, std::regex_error,
-               std::range_error, std::overflow_error, std::underflow_error, std::runtime_error,
-               std::future_error, std::invalid_argument, std::domain_error, std::length_error,
-               std::out_of_range, std::logic_error, std::bad_any_cast, std::bad_cast, std::bad_typeid,
-               std::bad_array_new_length, std::bad_alloc, std::bad_exception, std::bad_weak_ptr,
-               std::bad_function_call, std::bad_optional_access, std::bad_variant_access, std::exception>();
+  return table_of<
+      TimeoutError, TimeLimitExceeded, SoftTimeLimitExceeded, WorkerLostError, Terminated,
+      RestartFreqExceeded, PoolClosedError, SerializationError, MemoryLimitExceeded, NotInitializedError,
+      TaskNotFoundError, SpawnError, RemoteError, Error, std::filesystem::filesystem_error,
+      std::ios_base::failure, std::system_error, std::regex_error, std::range_error, std::overflow_error,
+      std::underflow_error, std::runtime_error, std::future_error, std::invalid_argument, std::domain_error,
+      std::length_error, std::out_of_range, std::logic_error, std::bad_any_cast, std::bad_cast,
+      std::bad_typeid, std::bad_array_new_length, std::bad_alloc, std::bad_exception, std::bad_weak_ptr,
+      std::bad_function_call, std::bad_optional_access, std::bad_variant_access, std::exception>();
 }
 
 const ExceptionType* first_registered_exception() noexcept {
