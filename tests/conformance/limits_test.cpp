@@ -255,8 +255,8 @@ TEST_P(Limits, ATaskKnowsItsDeadline) {
         .get(patience);
   };
   EXPECT_EQ(left({}, {}), -1);
-  using Limits = std::pair<std::optional<Duration>, std::optional<Duration>>;
-  for (const auto& [soft, hard] : {Limits{{}, 1h}, Limits{1h, {}}, Limits{1s, 1h}}) {
+  using SoftAndHard = std::pair<std::optional<Duration>, std::optional<Duration>>;
+  for (const auto& [soft, hard] : {SoftAndHard{{}, 1h}, SoftAndHard{1h, {}}, SoftAndHard{1s, 1h}}) {
     const std::chrono::nanoseconds time(left(soft, hard));
     EXPECT_LE(time, 1h);
     EXPECT_GT(time, 59min);
