@@ -6,6 +6,7 @@
 #include "posix/system_error.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include <poll.h>
 #include <unistd.h>
