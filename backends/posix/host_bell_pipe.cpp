@@ -16,6 +16,7 @@ namespace procpool::posix {
 namespace {
 
 struct Pipe {
+  Pipe() = default;
   explicit Pipe(const ForksHeld& forks_held) {
     FdPair pipe = make_pipe();
     if (!pipe.first) throw_spawn_error("cannot make a bell (pipe)", last_error());
@@ -43,6 +44,12 @@ bool take_rings(int fd) noexcept {
 /// O_NONBLOCK off, and a write to that would then block.
 class PipeBell final : public DescriptorBell {
  public:
+  PipeBell() {
+    const ForksHeld forks_held;
+    workers_ = Pipe(forks_held);
+    own_ = Pipe(forks_held);
+  }
+
   bool wait(Duration timeout) noexcept override {
     pollfd polled[] = {{workers_.reading.get(), POLLIN, 0}, {own_.reading.get(), POLLIN, 0}};
     if (!wait_for_any(polled, Deadline(timeout))) return false;
@@ -56,9 +63,8 @@ class PipeBell final : public DescriptorBell {
   [[nodiscard]] int ringing_end() const noexcept override { return workers_.writing.get(); }
 
  private:
-  const ForksHeld forks_held_;
-  Pipe workers_{forks_held_};
-  Pipe own_{forks_held_};
+  Pipe workers_;
+  Pipe own_;
 };
 
 }  // namespace
