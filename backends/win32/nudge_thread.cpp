@@ -33,9 +33,9 @@ void call_handler(const Nudged& nudged) noexcept {
   CONTEXT context{};
   context.ContextFlags = CONTEXT_CONTROL;
   if (::GetThreadContext(nudged.main_thread.get(), &context) != 0) {
-    detail::current_task() = *nudged.task;
+    detail::task_of_this_thread() = *nudged.task;
     detail::on_nudge();
-    detail::current_task() = nullptr;
+    detail::task_of_this_thread() = nullptr;
   }
   ::ResumeThread(nudged.main_thread.get());
 }
@@ -51,7 +51,7 @@ void interrupt(const Nudged& nudged) noexcept {
 
 DWORD WINAPI serve(void* parameter) {
   const std::unique_ptr<Nudged> nudged(static_cast<Nudged*>(parameter));
-  detail::current_task() =
+  detail::task_of_this_thread() =
       nullptr;  // its first use in a thread may allocate: not while the other is suspended
   const HANDLE objects[] = {nudged->nudge, nudged->host, nudged->main_thread.get()};
   DWORD outcome = WAIT_OBJECT_0;
@@ -78,8 +78,8 @@ bool start_nudge_thread(HANDLE nudge, HANDLE host_process) noexcept {
                         FALSE, DUPLICATE_SAME_ACCESS) == 0) {
     return false;
   }
-  std::unique_ptr<Nudged> nudged(
-      new (std::nothrow) Nudged{nudge, host_process, UniqueHandle(main_thread), &detail::current_task()});
+  std::unique_ptr<Nudged> nudged(new (std::nothrow) Nudged{nudge, host_process, UniqueHandle(main_thread),
+                                                           &detail::task_of_this_thread()});
   if (!nudged) return false;
   constexpr SIZE_T small_stack = 256 << 10;
   const UniqueHandle thread(

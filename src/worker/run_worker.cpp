@@ -40,8 +40,8 @@ class ResolverScope {
 
 class TaskScope {
  public:
-  explicit TaskScope(TaskContext& context) noexcept { current_task() = &context; }
-  ~TaskScope() { current_task() = nullptr; }
+  explicit TaskScope(TaskContext& context) noexcept { task_of_this_thread() = &context; }
+  ~TaskScope() { task_of_this_thread() = nullptr; }
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
 };

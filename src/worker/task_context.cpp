@@ -3,14 +3,14 @@
 
 namespace procpool::detail {
 
-TaskContext*& current_task() noexcept {
+TaskContext*& task_of_this_thread() noexcept {
   static thread_local TaskContext* current = nullptr;
   return current;
 }
 
 void leave_task_in_fork() noexcept {
-  if (TaskContext* task = current_task()) task->in_fork = true;
-  current_task() = nullptr;
+  if (TaskContext* task = task_of_this_thread()) task->in_fork = true;
+  task_of_this_thread() = nullptr;
 }
 
 }  // namespace procpool::detail

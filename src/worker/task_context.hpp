@@ -37,7 +37,8 @@ struct TaskContext {
 };
 
 /// The context of the calling thread's task; nullptr outside of one. A worker's tasks run on one thread.
-[[nodiscard]] TaskContext*& current_task() noexcept;
+/// (<mach/mach_init.h> has a macro `current_task`.)
+[[nodiscard]] TaskContext*& task_of_this_thread() noexcept;
 
 /// In a child that was forked from a worker: it is inside no task, and may not answer in the worker's name.
 void leave_task_in_fork() noexcept;

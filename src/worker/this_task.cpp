@@ -17,16 +17,16 @@ struct SoftTimeoutAccess {
 };
 
 bool is_inside_task() noexcept {
-  return detail::current_task() != nullptr;
+  return detail::task_of_this_thread() != nullptr;
 }
 
 JobId job_id() noexcept {
-  const detail::TaskContext* task = detail::current_task();
+  const detail::TaskContext* task = detail::task_of_this_thread();
   return task != nullptr ? task->job : 0;
 }
 
 std::optional<TimePoint> deadline() noexcept {
-  const detail::TaskContext* task = detail::current_task();
+  const detail::TaskContext* task = detail::task_of_this_thread();
   if (task == nullptr) return std::nullopt;
   const std::optional<Duration> limit = task->hard_limit ? task->hard_limit : task->soft_limit;
   if (!limit || *limit > TimePoint::max() - task->started) return std::nullopt;
@@ -34,7 +34,7 @@ std::optional<TimePoint> deadline() noexcept {
 }
 
 bool soft_timeout_requested() noexcept {
-  const detail::TaskContext* task = detail::current_task();
+  const detail::TaskContext* task = detail::task_of_this_thread();
   return task != nullptr && task->is_due();
 }
 
@@ -50,20 +50,20 @@ void sleep_for(Duration time) {
 
 void wait_until(TimePoint time) {
   static constexpr std::atomic<std::uint64_t> nothing{0};
-  const detail::TaskContext* task = detail::current_task();
+  const detail::TaskContext* task = detail::task_of_this_thread();
   detail::sleep_until_nudged(time, task != nullptr ? *task->soft_due : nothing,
                              task != nullptr ? task->job : 1);
   check();
 }
 
 void report_progress(double fraction, std::string_view note) {
-  const detail::TaskContext* task = detail::current_task();
+  const detail::TaskContext* task = detail::task_of_this_thread();
   if (task != nullptr) task->progress->report(fraction, note);
 }
 
 on_soft_timeout::on_soft_timeout(Handler handler, void* data) noexcept
     : handler_(handler), data_(data), previous_(nullptr) {
-  detail::TaskContext* task = detail::current_task();
+  detail::TaskContext* task = detail::task_of_this_thread();
   if (task == nullptr) return;
   previous_ = task->on_soft_timeout.load(std::memory_order_relaxed);
   task->on_soft_timeout.store(this, std::memory_order_seq_cst);
@@ -71,7 +71,7 @@ on_soft_timeout::on_soft_timeout(Handler handler, void* data) noexcept
 }
 
 on_soft_timeout::~on_soft_timeout() {
-  if (detail::TaskContext* task = detail::current_task()) {
+  if (detail::TaskContext* task = detail::task_of_this_thread()) {
     task->on_soft_timeout.store(previous_, std::memory_order_seq_cst);
   }
 }
@@ -82,7 +82,7 @@ namespace detail {
 
 /// That a signal arrived at all has ended the system call that the task was blocked in.
 void on_nudge() noexcept {
-  TaskContext* task = current_task();
+  TaskContext* task = task_of_this_thread();
   if (task == nullptr || !task->is_due()) return;
   if (this_task::on_soft_timeout* handler = task->on_soft_timeout.load(std::memory_order_relaxed)) {
     this_task::SoftTimeoutAccess::call(*handler);
