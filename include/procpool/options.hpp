@@ -156,7 +156,8 @@ struct PoolOptions {
   /// refuses the job, which fails with Terminated, and a job that was cancelled meanwhile never runs. Costs a
   /// round trip for each job.
   bool synack = false;
-  /// Run in each worker that ends in good order, as its last act: gets its pid and exit code.
+  /// Run in each worker that ends in good order, as its last act: gets its pid and exit code. A worker that
+  /// has not ended 30 s after its last result is killed.
   ExitTask on_process_exit{};
   /// Default: Backend::fork; on macOS and Windows Backend::spawn.
   std::optional<BackendChoice> backend{};

@@ -3,7 +3,6 @@
 #include "dispatcher/dispatcher.hpp"
 #include "dispatcher/loss.hpp"
 
-#include <procpool/exception.hpp>
 
 #include <algorithm>
 #include <new>
@@ -60,11 +59,10 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
 void Dispatcher::settle(Worker& worker, const InFlight& flight, Answer&& answer) {
   if (!flight.submission) {
     if (answer.kind == ResultKind::exception) {
-      worker.startup_error = answer.out_of_memory
-                                 ? out_of_memory()
-                                 : decode_exception(answer.bytes.view(), RemoteInfo{worker.pid, 0});
+      if (answer.out_of_memory) worker.startup_error = out_of_memory();
+      worker.startup_failure = std::move(answer.bytes);
     }
-    worker.up = --worker.greetings == 0 && !worker.startup_error;
+    worker.up = --worker.greetings == 0 && !worker.startup_failure;
     if (worker.up) startups_.fetch_add(1, std::memory_order_relaxed);
     if (traced_ && worker.greetings == 0) trace_start(worker, flight.published, answer);
     return;

@@ -6,6 +6,7 @@
 #include "supervision/oom_kills.hpp"
 
 #include <procpool/errors.hpp>
+#include <procpool/exception.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -376,6 +377,7 @@ void Dispatcher::retire(Worker& worker, const char* why) {
   }
   put_back(worker, worker.channel.take_back(worker.jobs_out()));
   worker.channel.stop();
+  expect_end();
 }
 
 void Dispatcher::condemn(Worker& worker, Condemnation why) {
@@ -412,28 +414,40 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
   workers_.erase(place);
 
   drain_all(*worker);
-  Death death{worker->pid, worker->up, worker->jobs_done != 0, worker->end_expected(), worker->startup_error};
-  {
-    // Given up before the lock: then it is the waiting thread that frees it.
-    std::exception_ptr verdict_of_job;
-    for (std::uint32_t started = worker->channel.started_at_death(); started != 0; --started) {
-      InFlight flight = worker->out.pop_front();
-      if (!flight.submission) continue;
-      death.accepted_jobs = true;
-      ++jobs_lost_;
-      if (flight.announce) flight.submission->started(flight.unit, worker->pid, flight.published);
-      if (!verdict_of_job) verdict_of_job = verdict(*worker, status);
-      if (traced_) trace_loss(*worker, flight, verdict_of_job);
-      fail_unit(*flight.submission, flight.unit, verdict_of_job, worker->pid);
-      let_go(std::move(flight.submission));
-    }
-    if (traced_) trace_end(*worker, status, verdict_of_job);
-  }
-  put_back(*worker, worker->out.units());
+  settle_lost(*worker, status);
+  Death death{worker->pid, worker->up, worker->jobs_done != 0 || worker->verdict, worker->end_expected(),
+              worker->startup_error};
+  if (traced_) trace_end(*worker, status, worker->verdict);
+  // Given up before the lock: then it is the waiting thread that frees it.
+  worker->verdict = nullptr;
   if (terminated_) fail_waiting(terminated_);
   pass();
   finish_turn(lock);
+  // Types of the user's, which may use the pool.
+  if (worker->startup_failure && !death.startup_error) {
+    death.startup_error = decode_exception(worker->startup_failure->view(), RemoteInfo{worker->pid, 0});
+  }
   return death;
+}
+
+/// What the worker had begun with gets the verdict, and the rest waits again. It is not heard any more.
+void Dispatcher::settle_lost(Worker& worker, ExitStatus status) {
+  if (worker.given_up) return;
+  worker.given_up = true;
+  for (std::uint32_t started = worker.channel.started_at_death(); started != 0; --started) {
+    InFlight flight = worker.out.pop_front();
+    if (!flight.submission) {
+      --worker.greetings;
+      continue;
+    }
+    ++jobs_lost_;
+    if (flight.announce) flight.submission->started(flight.unit, worker.pid, flight.published);
+    if (!worker.verdict) worker.verdict = verdict(worker, status);
+    if (traced_) trace_loss(worker, flight, worker.verdict);
+    fail_unit(*flight.submission, flight.unit, worker.verdict, worker.pid);
+    let_go(std::move(flight.submission));
+  }
+  put_back(worker, worker.out.units());
 }
 
 std::exception_ptr Dispatcher::verdict(const Worker& worker, ExitStatus status) {

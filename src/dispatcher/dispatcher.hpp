@@ -188,12 +188,15 @@ class Dispatcher {
   [[nodiscard]] std::optional<TimePoint> running_since(Worker& worker, TimePoint now);
   void expect_deadline(TimePoint deadline);
   void expect_start(Worker& worker);
+  void expect_end();
   [[nodiscard]] std::optional<TimePoint> watch_start(Worker& worker, TimePoint now);
   void watch_memory(Worker& worker);
   void watch_life(Worker& worker, TimePoint now);
   void check_claims(Worker& worker);
   [[nodiscard]] static bool ignores_its_work(Worker& worker, TimePoint now);
   [[nodiscard]] std::optional<TimePoint> watch_condemned(Worker& worker, TimePoint now);
+  [[nodiscard]] std::optional<TimePoint> watch_end(Worker& worker, TimePoint now);
+  void settle_lost(Worker& worker, ExitStatus status);
   bool fail_asking(Submission& submission, const std::exception_ptr& error);
   void withdraw(Submission& submission);
   void fail_queued(Submission& submission, const std::exception_ptr& error, const char* how);

@@ -28,6 +28,8 @@ constexpr Duration longest_pause = std::chrono::seconds(1);
 constexpr Duration longest_way_to_claim = std::chrono::milliseconds(20);
 /// A program that has not come as far as its first message by then hangs, before main or in what it loads.
 constexpr Duration longest_way_to_init = std::chrono::minutes(2);
+/// From a worker's last answer to its end; told at PoolOptions::on_process_exit.
+constexpr Duration longest_way_out = std::chrono::seconds(30);
 
 }  // namespace
 
@@ -53,12 +55,13 @@ std::optional<TimePoint> Dispatcher::watch_limits() {
 }
 
 std::optional<TimePoint> Dispatcher::watch_limits(Worker& worker, TimePoint now) {
-  if (worker.out.empty()) return std::nullopt;
+  if (worker.condemned != Condemnation::none) return watch_condemned(worker, now);
+  if (worker.out.empty()) return watch_end(worker, now);
   if (!worker.out.front().submission) return watch_start(worker, now);
   if (ignores_its_work(worker, now)) worker.process->ring();
   watch_life(worker, now);
   if (worker.condemned != Condemnation::none) return watch_condemned(worker, now);
-  if (worker.out.empty()) return std::nullopt;
+  if (worker.out.empty()) return watch_end(worker, now);
   InFlight& front = worker.out.front();
   const Limits limits = front.submission->limits();
   if (!limits.any()) return std::nullopt;
@@ -113,11 +116,26 @@ std::optional<TimePoint> Dispatcher::watch_start(Worker& worker, TimePoint now) 
   return std::nullopt;
 }
 
-/// When the job that runs began; nothing if the oldest has not, or asks for the word. The worker's own
-/// account of it is believed once: a later one cannot buy time.
+void Dispatcher::expect_end() {
+  expect_deadline(after(settings_.now(), longest_way_out));
+}
+
+/// From when it has nothing left to do. A worker that hangs then, in the exit task or in what runs at the end
+/// of a program, would keep its place.
+std::optional<TimePoint> Dispatcher::watch_end(Worker& worker, TimePoint now) {
+  if (!worker.retiring) return std::nullopt;
+  if (!worker.idle_since) worker.idle_since = now;
+  const TimePoint give_up = after(*worker.idle_since, longest_way_out);
+  if (now < give_up) return give_up;
+  condemn(worker, Condemnation::late_end);
+  return std::nullopt;
+}
+
+/// When the job that runs began; nothing if the oldest has not, or asks for the word: one that was claimed
+/// and does not ask counts. The worker's own account of it is believed once: a later one cannot buy time.
 std::optional<TimePoint> Dispatcher::running_since(Worker& worker, TimePoint now) {
   InFlight& front = worker.out.front();
-  if (front.asks || !worker.channel.has_begun()) return std::nullopt;
+  if (!worker.channel.has_begun()) return std::nullopt;
   const std::uint32_t unit = running_unit(worker, now);
   if (unit != front.watched) {
     front.watched = unit;
@@ -126,6 +144,10 @@ std::optional<TimePoint> Dispatcher::running_since(Worker& worker, TimePoint now
   }
   const auto running = worker.channel.running(front.published, now);
   const bool told = running && running->id == front.submission->first_id() + unit;
+  if (front.asks && told) {
+    front.started = TimePoint::max();
+    return std::nullopt;
+  }
   front.started = std::min(front.started, told ? running->started : now);
   return front.started;
 }
@@ -139,19 +161,15 @@ std::uint32_t Dispatcher::running_unit(Worker& worker, TimePoint now) {
   return front.unit + (believed ? static_cast<std::uint32_t>(ahead) : 0);
 }
 
-/// A worker whose end nobody tells of does not keep its job open for ever.
+/// A worker whose end nobody tells of does not keep its jobs for ever. If it broke the rules, even those are
+/// still with it that it has not begun with.
 std::optional<TimePoint> Dispatcher::watch_condemned(Worker& worker, TimePoint now) {
-  // It may have had nothing but what it had not begun with, which is taken back.
-  if (worker.out.empty() || !worker.out.front().submission) return std::nullopt;
-  const InFlight& front = worker.out.front();
-  if (front.submission->settled(front.unit)) return std::nullopt;
-  const TimePoint give_up = after(worker.condemned_at, front.submission->lost_worker_timeout());
+  if (worker.out.units() == worker.greetings) return std::nullopt;
+  const InFlight& oldest_job = worker.out.at(worker.greetings);
+  const TimePoint give_up = after(worker.condemned_at, oldest_job.submission->lost_worker_timeout());
   if (now < give_up) return give_up;
-  const Ref<Submission> submission = front.submission;
-  const std::exception_ptr error = verdict(worker, ExitStatus{});
-  if (traced_) trace_loss(worker, front, error);
-  fail_unit(*submission, front.unit, error, worker.pid);
-  return std::nullopt;
+  settle_lost(worker, ExitStatus{});
+  return now;
 }
 
 void Dispatcher::watch_life(Worker& worker, TimePoint now) {

@@ -59,7 +59,7 @@ void Dispatcher::trace_start(const Worker& worker, TimePoint asked_for, const An
   TraceEvent event = about(worker, TraceKind::worker_start, asked_for);
   set_times(event, asked_for, settings_.now(), answer);
   event.begin = asked_for;
-  event.what = worker.startup_error ? "its initializer has thrown" : "ready";
+  event.what = worker.startup_failure ? "its initializer has thrown" : "ready";
   trace_->add(std::move(event));
 }
 

@@ -7,6 +7,7 @@
 #include "dispatcher/ref.hpp"
 #include "dispatcher/submission.hpp"
 
+#include <procpool/byte_buffer.hpp>
 #include <procpool/process_backend.hpp>
 #include <procpool/types.hpp>
 
@@ -14,6 +15,7 @@
 #include <cassert>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -30,6 +32,7 @@ enum class Condemnation : std::uint8_t {
   pool_terminated,
   vanished,    ///< it is dead, and nobody has told so in time
   late_start,  ///< it has not claimed its first message in time
+  late_end,    ///< it had nothing left to do, and has not ended in time
 };
 
 /// For people.
@@ -51,6 +54,8 @@ enum class Condemnation : std::uint8_t {
       return "found dead";
     case Condemnation::late_start:
       return "did not begin";
+    case Condemnation::late_end:
+      return "did not end";
   }
   return "";
 }
@@ -151,12 +156,16 @@ struct Worker {
   std::uint32_t greetings = 0;  ///< messages that are no jobs and not answered yet; they are the oldest
   bool up = false;              ///< it has answered the hello
   bool retiring = false;        ///< it gets no more jobs
+  bool given_up = false;        ///< all its jobs are settled or elsewhere, and its end is still to be told
   Condemnation condemned = Condemnation::none;
-  TimePoint born_at{};               ///< when its pid became known
-  std::exception_ptr startup_error;  ///< what its initializer threw, or why it got no chance to
+  TimePoint born_at{};                        ///< when its pid became known
+  std::exception_ptr startup_error;           ///< why its initializer got no chance to run
+  std::optional<ByteBuffer> startup_failure;  ///< what its initializer threw, encoded
+  std::exception_ptr verdict;                 ///< on what it has lost
   std::uint64_t jobs_done = 0;
   Duration busy{0};
   TimePoint condemned_at{};
+  std::optional<TimePoint> idle_since;  ///< it retires, and has answered everything
   TimePoint life_looked_at{};
   std::optional<TimePoint> made_room_at;  ///< when so much was read that it may have waited for that
   Duration limit{0};                      ///< that the condemned job has broken
@@ -179,7 +188,7 @@ struct Worker {
   }
   /// Once procpool has decided to kill it, its answers come too late.
   [[nodiscard]] bool heard() const noexcept {
-    return condemned == Condemnation::none || condemned == Condemnation::vanished;
+    return !given_up && (condemned == Condemnation::none || condemned == Condemnation::vanished);
   }
   [[nodiscard]] bool stays() const noexcept {
     return !retiring && condemned == Condemnation::none && channel.violation() == nullptr;

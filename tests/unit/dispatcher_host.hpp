@@ -129,6 +129,9 @@ class SteppedWorker final : public WorkerLink {
   void answer(detail::ResultKind kind = detail::ResultKind::value) {
     ASSERT_TRUE(channel_.publish(job_, kind, {}));
   }
+  void answer_for_the_last_time() {
+    ASSERT_TRUE(channel_.publish(job_, detail::ResultKind::value, {}, true));
+  }
   /// Claims and answers one; nothing if there is none.
   std::optional<JobId> run_one() {
     const auto id = claim();

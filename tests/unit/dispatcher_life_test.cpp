@@ -80,8 +80,9 @@ TEST_F(DispatcherLife, AJobIsTerminatedThatBeginsWhileTheAnswersOfAnotherWorkerA
   const std::vector<Job> jobs = submit_many(4);
   const JobId first = worker(1).claim().value();
   const JobId other = worker(2).run_one().value();
-  const Job& behind = jobs.at(first - jobs[0]->first_id() + 2);
-  jobs.at(other - jobs[0]->first_id())->while_accepted = [&] {
+  const auto job = [&](JobId id) { return jobs.at(static_cast<std::size_t>(id - jobs[0]->first_id())); };
+  const Job behind = job(first + 2);
+  job(other)->while_accepted = [&] {
     worker(1).answer();
     EXPECT_EQ(worker(1).claim(), behind->first_id());
   };

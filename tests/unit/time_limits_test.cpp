@@ -296,6 +296,24 @@ TEST_F(TimeLimits, TheWordThatAJobWaitsForDoesNotCount) {
   EXPECT_EQ(kills(), Kills{1});
 }
 
+TEST_F(TimeLimits, AWorkerThatMustAskAndSaysNothingOfItsJobBuysNoTime) {
+  add_ready_worker(1);
+  const Job job = make_job();
+  job->job_limits = hard_50;
+  job->asks = true;
+  submit(job);
+  worker(1).while_it_waits = [&] {
+    worker(1).shared().control.current.store(0);
+    EXPECT_EQ(after(0ms), 50ms);
+    after(50ms);
+    EXPECT_EQ(kills(), Kills{1});
+    dispatcher.acknowledge(*job, 0, true);
+  };
+  begin(1);
+  die(1, ExitStatus::from_signal(9));
+  error_of<TimeLimitExceeded>(job);
+}
+
 TEST_F(TimeLimits, AWorkerCannotBuyTimeByAnotherAccountOfItsStart) {
   add_ready_worker(1);
   submit_with(hard_50);
@@ -389,6 +407,85 @@ TEST_F(TimeLimits, ADeadWorkerThatHadBegunNothingLosesNothing) {
   EXPECT_FALSE(job->ready());
   EXPECT_FALSE(die(1).expected);
 }
+
+TEST_F(TimeLimits, OfAWorkerThatBrokeTheRulesWhoseEndIsNotToldTheOtherJobsRunElsewhere) {
+  add_ready_worker(1);
+  const Job job = submit();
+  const Job waiting = submit();
+  job->lost_timeout = 3s;
+  begin(1);
+  worker(1).shared().control.result_tail = ring_slots + 1;
+  after(0ms);
+  EXPECT_EQ(kills(), Kills{1});
+  add_ready_worker(2);
+  EXPECT_EQ(after(0ms), 3s);
+  EXPECT_EQ(begin(2), std::nullopt) << "the other may have begun with it";
+  after(3s);
+  after(0ms);
+  ASSERT_TRUE(failed(job));
+  EXPECT_EQ(error_of<WorkerLostError>(job).reason(), Reason::protocol_violation);
+  EXPECT_EQ(begin(2), waiting->first_id());
+  EXPECT_TRUE(die(1, ExitStatus::from_signal(9)).expected);
+  EXPECT_EQ(job->units_of_it[0].settled, 1);
+  EXPECT_FALSE(waiting->ready());
+}
+
+TEST_F(TimeLimits, ADiscardedJobKeepsNoOthersAtADeadWorkerWhoseEndIsNotTold) {
+  add_ready_worker(1);
+  const Job job = submit();
+  const Job waiting = submit();
+  begin(1);
+  worker(1).shared().control.result_tail = ring_slots + 1;
+  after(0ms);
+  dispatcher.discard(*job, std::make_exception_ptr(Terminated("discarded", 15)));
+  add_ready_worker(2);
+  after(job->lost_timeout);
+  after(0ms);
+  EXPECT_EQ(begin(2), waiting->first_id());
+  die(1);
+  EXPECT_EQ(job->units_of_it[0].settled, 1);
+}
+
+// --- workers that end by themselves
+
+TEST_F(TimeLimits, AWorkerThatHasNothingLeftToDoAndDoesNotEndIsKilled) {
+  add_ready_worker(1);
+  const Job job = submit();
+  begin(1);
+  dispatcher.retire_all();
+  after(1h);
+  EXPECT_EQ(kills(), Kills()) << "it has a job";
+  worker(1).answer();
+  EXPECT_EQ(after(0ms), 30s);
+  EXPECT_TRUE(done(job));
+  EXPECT_EQ(after(30s - 1ns), 1ns);
+  EXPECT_EQ(kills(), Kills());
+  after(1ns);
+  EXPECT_EQ(kills(), Kills{1});
+  EXPECT_TRUE(die(1, ExitStatus::from_signal(9)).expected);
+}
+
+TEST_F(TimeLimits, AWorkerThatCallsItsAnswerTheLastAndDoesNotEndIsKilled) {
+  add_ready_worker(1);
+  const Job job = submit();
+  begin(1);
+  worker(1).answer_for_the_last_time();
+  EXPECT_EQ(after(0ms), 30s);
+  EXPECT_TRUE(done(job));
+  after(30s);
+  EXPECT_EQ(kills(), Kills{1});
+}
+
+TEST_F(TimeLimits, AnIdleWorkerThatRetiresWakesTheLoopForItsEnd) {
+  add_ready_worker(1);
+  EXPECT_EQ(after(0ms), std::nullopt);
+  const int before = loop.serves;
+  EXPECT_EQ(dispatcher.retire_least_busy(), 1U);
+  EXPECT_GT(loop.serves, before);
+  EXPECT_EQ(after(0ms), 30s);
+}
+
+// --- workers that are dead
 
 TEST_F(TimeLimits, ADeadWorkersStatusIsToldIfItComesInTime) {
   add_ready_worker(1);
