@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "type_name.hpp"
+#include "serialization/stack_room.hpp"
+#include "serialization/type_name.hpp"
 
 #include <procpool/codec.hpp>
 #include <procpool/detail/callable.hpp>
@@ -24,8 +25,16 @@ void fail_count(std::uint64_t count) {
   throw cereal::Exception("a container of " + std::to_string(count) + " elements in too few bytes");
 }
 
-void fail_depth() {
-  throw cereal::Exception("objects nest deeper than " + std::to_string(max_depth) + " levels");
+void check_depth(std::size_t depth) {
+  // For one more level, for the exception, and for what handles it.
+  constexpr std::size_t reserve = std::size_t{64} << 10;
+  if (depth > max_depth) {
+    throw cereal::Exception("objects nest deeper than " + std::to_string(max_depth) + " levels");
+  }
+  if (detail::stack_room() < reserve) {
+    throw cereal::Exception("objects nest deeper than the stack of this thread allows, " +
+                            std::to_string(depth) + " levels");
+  }
 }
 
 void fail_pointer(std::uint32_t id) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "exception_types.hpp"
-#include "type_name.hpp"
+#include "serialization/type_name.hpp"
 
 #include <procpool/exception.hpp>
 

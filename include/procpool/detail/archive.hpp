@@ -3,7 +3,7 @@
 /// OutputArchive and InputArchive: the cereal archives in which arguments, results and exceptions travel.
 /// Native binary: both ends run on one machine. An InputArchive may be given any bytes at all, because a
 /// worker may write any: it never reads outside of them, never makes a container longer than they can fill,
-/// and refuses what nests too deep. Used by one thread at a time.
+/// and refuses what nests too deep for the stack. Used by one thread at a time.
 #pragma once
 
 // Pools decode on several threads, and cereal's registries have locks only if asked.
@@ -31,15 +31,19 @@ namespace procpool {
 
 namespace archives {
 
-/// How deep objects may hold objects, in both directions. A list linked by unique_ptr uses two levels a node.
+/// How deep objects may hold objects, in both directions, if the thread's stack is deep enough. A list linked
+/// by unique_ptr uses two levels a node.
 inline constexpr std::size_t max_depth = 1000;
+/// Objects may nest so deep without a look at the stack.
+inline constexpr std::size_t shallow = 8;
 
 /// Elements of containers take bytes, and those that take none (empty types) may be this many in a message.
 inline constexpr std::size_t max_empty_elements = std::size_t{1} << 20;
 
 [[noreturn]] PROCPOOL_EXPORT void fail_truncated();
 [[noreturn]] PROCPOOL_EXPORT void fail_count(std::uint64_t count);
-[[noreturn]] PROCPOOL_EXPORT void fail_depth();
+/// Throws if objects must not nest as deep as this here.
+PROCPOOL_EXPORT void check_depth(std::size_t depth);
 [[noreturn]] PROCPOOL_EXPORT void fail_pointer(std::uint32_t id);
 
 /// Writes to the end of a ByteBuffer, which must outlive it. See codec.hpp for the call that one uses.
@@ -55,7 +59,7 @@ class OutputArchive : public cereal::OutputArchive<OutputArchive, cereal::AllowE
     out_.append(&count, sizeof count);
   }
   void enter() {
-    if (++depth_ > max_depth) fail_depth();
+    if (++depth_ > shallow) check_depth(depth_);
   }
   void leave() noexcept { --depth_; }
   /// Throws if there are so many empty elements that an InputArchive would refuse the bytes.
@@ -107,7 +111,7 @@ class InputArchive : public cereal::InputArchive<InputArchive, cereal::AllowEmpt
   }
 
   void enter() {
-    if (++depth_ > max_depth) fail_depth();
+    if (++depth_ > shallow) check_depth(depth_);
   }
   void leave() noexcept { --depth_; }
 
