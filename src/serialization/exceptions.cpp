@@ -147,6 +147,10 @@ Record describe_current(int depth) {
     return describe_other(&typeid(std::string), text);
   } catch (const char* text) {
     return describe_other(&typeid(const char*), text != nullptr ? text : "");
+  } catch (int) {  // where current_exception_type() knows nothing, these are the likeliest: codes of errors
+    return describe_other(&typeid(int), {});
+  } catch (long) {
+    return describe_other(&typeid(long), {});
   } catch (...) {
     return describe_other(detail::current_exception_type(), {});
   }
