@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace procpool::detail {
@@ -46,11 +47,13 @@ bool contains(const Bounds& bounds, std::uintptr_t address) noexcept {
   return address >= bounds.low && address < bounds.high;
 }
 
-/// Of the stack that holds `here`, if it is one of the two.
+/// Of the stack that holds `here`, if it is one of the two. In a process that a thread has forked, the main
+/// thread is on that one's stack.
 Bounds find_stack(std::uintptr_t here) noexcept {
-  if (const Bounds bounds = main_stack(); contains(bounds, here)) return bounds;
-  if (getpid() == gettid()) return {};
-  return thread_stack();
+  const Bounds main = main_stack();
+  if (contains(main, here)) return main;
+  const bool on_main_thread = ::syscall(SYS_gettid) == ::getpid();
+  return main.high == 0 && on_main_thread ? Bounds{} : thread_stack();
 }
 
 }  // namespace

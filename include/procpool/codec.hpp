@@ -11,7 +11,8 @@
 ///
 /// and to be default constructible. Types that can only be moved are fine. std::filesystem::path is encoded
 /// too. Pointers to polymorphic types need cereal's CEREAL_REGISTER_TYPE(Derived) after this header; nothing
-/// else. A std::vector of one's own types nests as deep as archives::max_depth allows.
+/// else. A std::vector of one's own types nests as deep as archives::max_depth and the
+/// thread's stack allow.
 ///
 /// Safe from any number of threads.
 #pragma once

@@ -126,7 +126,8 @@ struct PoolOptions {
   /// The soft time limit: the task is asked to stop; see this_task.hpp. Not above `timeout`. Default: none.
   std::optional<Duration> soft_timeout{};
   /// A job whose worker is dead or has to be killed settles at the latest after this, even if nobody has told
-  /// by then how the process has ended; as a rule a loss is told within a millisecond. Default: 10 s.
+  /// by then how the process has ended, and what waited behind it goes to others; as a rule a loss is told
+  /// within a millisecond. Default: 10 s.
   std::optional<Duration> lost_worker_timeout{};
   /// How many workers may be lost and replaced within `max_restart_freq` without any job being accepted in
   /// between. Above it every open job and every later call fails with RestartFreqExceeded. Default: 100 for
@@ -143,7 +144,8 @@ struct PoolOptions {
   std::function<void(JobInfo)> on_timeout_cancel{};
   /// False: the pool has no threads, and the caller drives it: wait for Pool::event_handle() and call
   /// Pool::handle_result_event(), which also makes the callbacks. A get() or join() drives it as well while
-  /// it waits. One thread may drive at a time; the others wait for it.
+  /// it waits. One thread may drive at a time; the others wait for it. Threads of the pool have the signal
+  /// mask of the thread that makes it: block before that what sigwait(3) is to get.
   bool threads = true;
   /// Each apply_async takes a slot of this, and gives it back when it has settled: a call waits while none is
   /// free, unless it says waitforslot = false. Default: with `putlocks` one slot for each worker, else none
@@ -157,7 +159,7 @@ struct PoolOptions {
   /// round trip for each job.
   bool synack = false;
   /// Run in each worker that ends in good order, as its last act: gets its pid and exit code. A worker that
-  /// has not ended 30 s after its last result is killed.
+  /// has not ended 30 s after it has nothing left to do is killed.
   ExitTask on_process_exit{};
   /// Default: Backend::fork; on macOS and Windows Backend::spawn.
   std::optional<BackendChoice> backend{};

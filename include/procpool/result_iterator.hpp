@@ -18,8 +18,9 @@
 namespace procpool {
 
 /// An input range of results, and a source of them by next(). Reads the input lazily, on the thread that
-/// takes the results. For one thread at a time; can be moved, not copied. Destroying it abandons what was not
-/// taken: tasks that have been submitted still run. A task that returns nothing gives std::monostate.
+/// takes the results. For one thread at a time; can be moved, not copied; moved from, it throws
+/// std::logic_error. Destroying it abandons what was not taken: tasks that have been submitted still run. A
+/// task that returns nothing gives std::monostate.
 ///
 /// If a task fails, its error is thrown in place of its result, by next() or by the iterator's `*`, and the
 /// iteration can go on after it. An exception of the input arrives after the results of the items before it,

@@ -113,10 +113,10 @@ class HostChannel {
   [[nodiscard]] std::uint32_t claimed() noexcept;
   /// The worker has claimed the oldest outstanding job.
   [[nodiscard]] bool has_begun() noexcept;
-  /// For a worker that is dead, after its last answers were received: how many of the outstanding jobs it had
-  /// started, which is one or none.
+  /// For a worker that is dead, or that is heard no more, after its last answers were received: how many of
+  /// the outstanding jobs it had started. One or none; if it broke the rules, perhaps several of a pack.
   [[nodiscard]] std::uint32_t started_at_death() noexcept;
-  /// For a worker that is dead: where it crashed, if it has told that.
+  /// Where the worker crashed, if it has told that.
   [[nodiscard]] std::optional<CrashRecord> crash(ExitStatus status) const {
     return read_crash(memory_->crash, status);
   }

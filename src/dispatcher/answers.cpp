@@ -3,7 +3,6 @@
 #include "dispatcher/dispatcher.hpp"
 #include "dispatcher/loss.hpp"
 
-
 #include <algorithm>
 #include <new>
 #include <utility>
@@ -54,6 +53,7 @@ void Dispatcher::take_answer(Worker& worker, Answer&& answer) {
   InFlight flight = worker.out.pop_front(answer.count);
   settle(worker, flight, std::move(answer));
   let_go(std::move(flight.submission));
+  if (worker.retiring && worker.out.empty()) expect_end();
 }
 
 void Dispatcher::settle(Worker& worker, const InFlight& flight, Answer&& answer) {
@@ -62,7 +62,12 @@ void Dispatcher::settle(Worker& worker, const InFlight& flight, Answer&& answer)
       if (answer.out_of_memory) worker.startup_error = out_of_memory();
       worker.startup_failure = std::move(answer.bytes);
     }
-    worker.up = --worker.greetings == 0 && !worker.startup_failure;
+    --worker.greetings;
+    worker.up = worker.greetings == 0 && !worker.startup_failure;
+    if (worker.startup_failure) {
+      put_back(worker, worker.channel.take_back(worker.jobs_out()));
+      expect_end();
+    }
     if (worker.up) startups_.fetch_add(1, std::memory_order_relaxed);
     if (traced_ && worker.greetings == 0) trace_start(worker, flight.published, answer);
     return;

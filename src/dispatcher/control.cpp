@@ -76,6 +76,7 @@ void Dispatcher::acknowledge(const Submission& submission, std::uint32_t unit, b
     if (front.submission.get() != &submission || front.unit != unit || !front.asks) continue;
     front.asks = false;
     front.published = settings_.now();
+    front.started = TimePoint::max();
     worker->channel.acknowledge(submission.first_id() + unit, go && !submission.settled(unit));
   }
   finish_turn(lock);

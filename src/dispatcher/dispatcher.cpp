@@ -420,7 +420,6 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
   if (traced_) trace_end(*worker, status, worker->verdict);
   // Given up before the lock: then it is the waiting thread that frees it.
   worker->verdict = nullptr;
-  if (terminated_) fail_waiting(terminated_);
   pass();
   finish_turn(lock);
   // Types of the user's, which may use the pool.
@@ -448,6 +447,7 @@ void Dispatcher::settle_lost(Worker& worker, ExitStatus status) {
     let_go(std::move(flight.submission));
   }
   put_back(worker, worker.out.units());
+  if (terminated_) fail_waiting(terminated_);
 }
 
 std::exception_ptr Dispatcher::verdict(const Worker& worker, ExitStatus status) {

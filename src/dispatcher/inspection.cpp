@@ -59,7 +59,7 @@ PoolStats Dispatcher::stats() const {
   stats.lost = jobs_lost_;
   stats.queued = queued_units_;
   for (const auto& worker : workers_) {
-    const std::uint32_t waiting = worker->channel.unclaimed();
+    const std::uint32_t waiting = worker->given_up ? 0 : worker->channel.unclaimed();
     const bool running = worker->up && worker->out.units() > waiting;
     stats.queued += worker->up ? waiting : worker->jobs_out();
     stats.running += running ? 1 : 0;

@@ -120,22 +120,22 @@ void Dispatcher::expect_end() {
   expect_deadline(after(settings_.now(), longest_way_out));
 }
 
-/// From when it has nothing left to do. A worker that hangs then, in the exit task or in what runs at the end
-/// of a program, would keep its place.
+/// From when it has nothing left to do, or could not start. A worker that hangs then, in the exit task or in
+/// what runs at the end of a program, would keep its place.
 std::optional<TimePoint> Dispatcher::watch_end(Worker& worker, TimePoint now) {
-  if (!worker.retiring) return std::nullopt;
+  if (!worker.retiring && !worker.startup_failure) return std::nullopt;
   if (!worker.idle_since) worker.idle_since = now;
   const TimePoint give_up = after(*worker.idle_since, longest_way_out);
   if (now < give_up) return give_up;
-  condemn(worker, Condemnation::late_end);
+  condemn(worker, worker.retiring ? Condemnation::late_end : Condemnation::late_start);
   return std::nullopt;
 }
 
-/// When the job that runs began; nothing if the oldest has not, or asks for the word: one that was claimed
-/// and does not ask counts. The worker's own account of it is believed once: a later one cannot buy time.
+/// When the job that runs began; nothing if the oldest has not, or waits for our word: which we know of by
+/// then. The worker's own account of it is believed once: a later one cannot buy time.
 std::optional<TimePoint> Dispatcher::running_since(Worker& worker, TimePoint now) {
   InFlight& front = worker.out.front();
-  if (!worker.channel.has_begun()) return std::nullopt;
+  if (!worker.channel.has_begun() || (front.asks && !front.announce)) return std::nullopt;
   const std::uint32_t unit = running_unit(worker, now);
   if (unit != front.watched) {
     front.watched = unit;
@@ -144,10 +144,6 @@ std::optional<TimePoint> Dispatcher::running_since(Worker& worker, TimePoint now
   }
   const auto running = worker.channel.running(front.published, now);
   const bool told = running && running->id == front.submission->first_id() + unit;
-  if (front.asks && told) {
-    front.started = TimePoint::max();
-    return std::nullopt;
-  }
   front.started = std::min(front.started, told ? running->started : now);
   return front.started;
 }

@@ -158,10 +158,11 @@ struct Worker {
   bool retiring = false;        ///< it gets no more jobs
   bool given_up = false;        ///< all its jobs are settled or elsewhere, and its end is still to be told
   Condemnation condemned = Condemnation::none;
-  TimePoint born_at{};                        ///< when its pid became known
-  std::exception_ptr startup_error;           ///< why its initializer got no chance to run
-  std::optional<ByteBuffer> startup_failure;  ///< what its initializer threw, encoded
-  std::exception_ptr verdict;                 ///< on what it has lost
+  TimePoint born_at{};               ///< when its pid became known
+  std::exception_ptr startup_error;  ///< why it did not start, in the host's words
+  /// What its initializer threw, encoded; empty if there was no memory for it.
+  std::optional<ByteBuffer> startup_failure;
+  std::exception_ptr verdict;  ///< on what it has lost
   std::uint64_t jobs_done = 0;
   Duration busy{0};
   TimePoint condemned_at{};
@@ -191,7 +192,7 @@ struct Worker {
     return !given_up && (condemned == Condemnation::none || condemned == Condemnation::vanished);
   }
   [[nodiscard]] bool stays() const noexcept {
-    return !retiring && condemned == Condemnation::none && channel.violation() == nullptr;
+    return !retiring && !startup_failure && condemned == Condemnation::none && channel.violation() == nullptr;
   }
   /// Not before its greetings are sent, and its pid is known: it could begin with a job, and nobody could say
   /// who has it.

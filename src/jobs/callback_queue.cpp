@@ -62,6 +62,7 @@ bool CallbackQueue::finish(std::optional<TimePoint> deadline) {
   }
   if (running_ && std::this_thread::get_id() == thread_id_) {
     if (thread_.joinable()) thread_.detach();
+    wake_ = nullptr;  // the pool is about to end, in the midst of a callback
     return true;
   }
   changed_.notify_all();

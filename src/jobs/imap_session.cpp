@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <stdexcept>
 #include <utility>
 
 namespace procpool::detail {
@@ -164,15 +165,20 @@ ImapSession::ImapSession(ImapSession&&) noexcept = default;
 ImapSession& ImapSession::operator=(ImapSession&&) noexcept = default;
 ImapSession::~ImapSession() = default;
 
+ImapSession::State& ImapSession::checked() const {
+  if (!state_) throw std::logic_error("procpool: this iterator has been moved from");
+  return *state_;
+}
+
 bool ImapSession::more() {
-  State& state = *state_;
+  State& state = checked();
   if (state.current_left()) return true;
   state.read_ahead(TimePoint::min());
   return state.out != 0 || state.unsent || state.input_error != nullptr;
 }
 
 ImapSession::Item ImapSession::next(std::optional<Duration> timeout) {
-  State& state = *state_;
+  State& state = checked();
   const std::optional<TimePoint> deadline = deadline_of(timeout);
   state.read_ahead(state.current_left() ? TimePoint::min() : deadline);
   if (!state.current_left()) {

@@ -54,7 +54,7 @@ bool MapJob::accept(std::uint32_t unit, Answer&& answer, Pid pid) {
       break;
     case ResultKind::exception:
       // Of a whole chunk, where it could not even be begun.
-      failures_.reserve(failures_.size() + item_count(unit));
+      make_room_for_failures(item_count(unit));
       results_.keep(item, answer.bytes.view(), item_count(unit));
       for (std::uint32_t i = 0; i < item_count(unit); ++i) keep_failure(item + i, pid, nullptr);
       break;
@@ -103,6 +103,12 @@ void MapJob::fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) 
     keep_failure(first_item(unit) + i, pid, error);
   }
   units_done(unit, 1, pid);
+}
+
+/// Which keep_failure() then takes without an allocation.
+void MapJob::make_room_for_failures(std::size_t count) {
+  if (failures_.capacity() - failures_.size() >= count) return;
+  failures_.reserve(std::max(failures_.size() + count, 2 * failures_.capacity()));
 }
 
 void MapJob::keep_failure(std::size_t item, Pid pid, const std::exception_ptr& error) {

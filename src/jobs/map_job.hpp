@@ -45,6 +45,7 @@ class MapJob final : public Job {
   [[nodiscard]] std::uint32_t item_count(std::uint32_t unit) const noexcept;
   [[nodiscard]] bool accept_items(std::size_t first, std::uint32_t count, std::span<const std::byte> bytes,
                                   Pid pid);
+  void make_room_for_failures(std::size_t count);
   void keep_failure(std::size_t item, Pid pid, const std::exception_ptr& error);
   void units_done(std::uint32_t first, std::uint32_t count, Pid pid);
   [[nodiscard]] std::exception_ptr error_of(const Failure& failure) const;

@@ -47,7 +47,7 @@ Dispatcher::Settings dispatcher_settings(WorkerTerms terms, const PoolOptions& o
 /// For threads that wait: only the words on jobs make others wait for callbacks.
 std::function<bool()> make_callback_maker(const PoolOptions& options,
                                           const std::shared_ptr<CallbackQueue>& callbacks) {
-  if (!options.threads || !options.synack) return [] { return false; };
+  if (!options.synack) return [] { return false; };
   return [callbacks] {
     if (!callbacks->on_own_thread()) return false;
     callbacks->call_pending();

@@ -26,7 +26,8 @@ void fail_count(std::uint64_t count) {
 }
 
 void check_depth(std::size_t depth) {
-  // For one more level, for the exception, and for what handles it.
+  // For one more level, for the exception, and for what handles it. Who has no more may nest as deep as
+  // `shallow`.
   constexpr std::size_t reserve = std::size_t{64} << 10;
   if (depth > max_depth) {
     throw cereal::Exception("objects nest deeper than " + std::to_string(max_depth) + " levels");

@@ -202,6 +202,24 @@ TEST_P(Acknowledgement, WithoutAThreadTheWordIsGivenByWhoDrives) {
   EXPECT_EQ(pool.map(tasks::square, std::vector{1, 2, 3}), (std::vector{1, 4, 9}));
 }
 
+TEST_P(Acknowledgement, WithoutAThreadACallbackMayWaitWhileAnotherThreadDoes) {
+  PoolOptions own_loop = synack(2);
+  own_loop.threads = false;
+  Pool pool(std::move(own_loop));
+  const auto call = [&pool] { return pool.apply_async(tasks::add, std::tuple{1, 2}).get(patience); };
+  std::thread other;
+  bool called = false;
+  pool.apply_async(
+      tasks::add, std::tuple{1, 2}, {.callback = [&](const int&) {
+        other = std::thread([&] { EXPECT_EQ(call(), 3); });
+        std::this_thread::sleep_for(20ms);  // so that the other waits first; either order is right
+        EXPECT_EQ(call(), 3);
+        called = true;
+      }});
+  while (!called) pool.handle_result_event();
+  other.join();
+}
+
 TEST_P(Acknowledgement, ReadyJobsAreToldBeforeTheirCallbacks) {
   Mailbox<std::string> told;
   PoolOptions hooked = options(1);

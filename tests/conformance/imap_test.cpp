@@ -412,6 +412,14 @@ TEST_P(Imap, OfAPoolThatIsClosedMeanwhileGivesWhatWasSubmittedAndThenTheError) {
   EXPECT_EQ(results.next(patience), std::nullopt);
 }
 
+TEST_P(Imap, OneThatWasMovedFromSaysSo) {
+  Pool pool = make_pool(1);
+  auto moved = pool.imap(add_one_to, std::vector{1, 2});
+  auto results = std::move(moved);
+  EXPECT_THROW(moved.next(), std::logic_error);
+  EXPECT_EQ(results.next(patience), 2);
+}
+
 TEST_P(Imap, OfAPoolThatIsTerminatedMeanwhileEnds) {
   Pool pool = make_pool(1);
   const tasks::Gate gate;

@@ -12,8 +12,10 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -126,6 +128,27 @@ TEST_P(OwnLoop, ACallbackMayEndThePoolInTheMidstOfAWait) {
                     }});
   thrown_by<Terminated>([&] { hangs.get(patience); });
   EXPECT_EQ(pool, nullptr);
+}
+
+TEST_P(OwnLoop, ACallbackThatHasEndedThePoolMayAskForAFutureAndThrow) {
+  std::vector<std::string> logged;
+  PoolOptions logging = own_loop();
+  logging.on_log = [&](const std::string& message) { logged.push_back(message); };
+  auto pool = std::make_unique<Pool>(std::move(logging));
+  const auto hangs = pool->apply_async(tasks::hang);
+  std::future<int> future;
+  pool->apply_async(tasks::add, std::tuple{1, 2}, {.callback = [&](const int&) {
+                      pool->terminate();
+                      EXPECT_TRUE(pool->join(patience));
+                      pool.reset();
+                      future = hangs.to_future();
+                      throw std::runtime_error("after the end");
+                    }});
+  thrown_by<Terminated>([&] { hangs.get(patience); });
+  ASSERT_EQ(future.wait_for(patience), std::future_status::ready);
+  thrown_by<Terminated>([&] { future.get(); });
+  ASSERT_FALSE(logged.empty());
+  EXPECT_NE(logged.back().find("has thrown"), std::string::npos) << logged.back();
 }
 
 TEST_P(OwnLoop, NoLimitPassesWhileAResultWaitsForTheHost) {

@@ -110,7 +110,8 @@ TEST(StackRoom, GetsLessWithEachCall) {
     const std::size_t before = stack_room();
     ASSERT_NE(before, SIZE_MAX);
     EXPECT_GE(before, std::size_t{32} << 10);
-    EXPECT_LE(room_below_a_large_frame(), before - room_for_one / 2);
+    std::size_t (*volatile deeper)() = &room_below_a_large_frame;  // which is not inlined so
+    EXPECT_LT(deeper(), before) << "AddressSanitizer keeps large variables elsewhere";
   });
 }
 

@@ -301,6 +301,7 @@ TEST_F(TimeLimits, AWorkerThatMustAskAndSaysNothingOfItsJobBuysNoTime) {
   const Job job = make_job();
   job->job_limits = hard_50;
   job->asks = true;
+  job->announce = true;
   submit(job);
   worker(1).while_it_waits = [&] {
     worker(1).shared().control.current.store(0);
@@ -473,6 +474,46 @@ TEST_F(TimeLimits, AWorkerThatCallsItsAnswerTheLastAndDoesNotEndIsKilled) {
   EXPECT_EQ(after(0ms), 30s);
   EXPECT_TRUE(done(job));
   after(30s);
+  EXPECT_EQ(kills(), Kills{1});
+}
+
+TEST_F(TimeLimits, AWorkerWhoseInitializerHasThrownGetsNoJobsAndHasToEnd) {
+  add_worker(1);
+  const Job job = submit();
+  worker(1).claim();
+  worker(1).answer(ResultKind::exception);
+  EXPECT_EQ(after(0ms), 30s);
+  EXPECT_EQ(begin(1), std::nullopt);
+  add_ready_worker(2);
+  EXPECT_EQ(begin(2), job->first_id());
+  after(30s);
+  EXPECT_EQ(kills(), Kills{1});
+  const auto death = die(1, ExitStatus::from_signal(9));
+  EXPECT_FALSE(death.expected);
+  EXPECT_NE(death.startup_error, nullptr);
+}
+
+TEST_F(TimeLimits, WhatWasCountedBeforeAWorkerAskedDoesNotCountAfterTheWord) {
+  add_ready_worker(1);
+  const Job job = make_job();
+  job->job_limits = hard_50;
+  job->asks = true;
+  job->announce = true;
+  submit(job);
+  worker(1).while_it_waits = [&] {
+    const JobId id = worker(1).shared().control.current.exchange(0);
+    after(0ms);  // it looks as if the worker were on its way to ask
+    worker(1).shared().control.current.store(id);
+    after(10ms);
+    EXPECT_EQ(job->units_of_it[0].starts, 1);
+    after(1h);
+    EXPECT_EQ(kills(), Kills());
+    dispatcher.acknowledge(*job, 0, true);
+  };
+  EXPECT_TRUE(begin(1));
+  after(49ms);
+  EXPECT_EQ(kills(), Kills());
+  after(1ms);
   EXPECT_EQ(kills(), Kills{1});
 }
 

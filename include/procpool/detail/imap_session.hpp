@@ -21,7 +21,7 @@ namespace procpool::detail {
 
 /// Reads its input ahead of what was taken from it, as far as keeps the workers busy and never further than a
 /// bounded number of items, and hands out results in the order of the input or in that of their arrival. One
-/// thread at a time; the input is read on that thread.
+/// thread at a time; the input is read on that thread. One that was moved from throws std::logic_error.
 class ImapSession {
  public:
   /// Appends the next item's encoded arguments; false at the end of the input.
@@ -53,6 +53,8 @@ class ImapSession {
 
  private:
   struct State;
+  [[nodiscard]] State& checked() const;
+
   std::unique_ptr<State> state_;
 };
 
