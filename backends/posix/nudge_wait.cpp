@@ -36,4 +36,7 @@ void sleep_until_nudged(TimePoint until, const std::atomic<std::uint64_t>& word,
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+/// A signal interrupts where it arrives, and is over then.
+void end_nudges() noexcept {}
+
 }  // namespace procpool::detail

@@ -18,15 +18,15 @@ std::atomic<bool> init_called{false};
 
 void init() {
   if (detail::initialized()) return;
-  const auto pipe = win32::parse_command_line(::GetCommandLineW());
+  const bool asked_to_work = win32::is_worker_line(::GetCommandLineW());
   if (win32::has_role_marker()) {
     // If what started this program stripped its arguments, it stays an unclaimed worker.
-    if (!pipe) return;
+    if (!asked_to_work) return;
     init_called = true;
     win32::remove_role_marker();
-    win32::be_worker(win32::UniqueHandle(*pipe));
+    win32::be_worker(win32::inherited_pipe());
   }
-  if (pipe) {
+  if (asked_to_work) {
     // Started by a process that has died in the meantime, or by a user who has read about it somewhere.
     std::fprintf(stderr, "procpool: %s is for procpool's own use\n", win32::worker_argument);
     std::fflush(stderr);

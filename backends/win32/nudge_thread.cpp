@@ -24,20 +24,26 @@ struct Nudged {
 /// An interruption is on its way, and the main thread has not waited alertably since: another would only pile
 /// up behind it.
 std::atomic<bool> call_queued{false};
+/// The nudge thread is about to interrupt the task that the main thread runs, if it is due.
+std::atomic<bool> interrupting{false};
 
 /// Tasks run on the main thread, so it may be anywhere when it is stopped, with any lock taken: what is
-/// called meanwhile allocates nothing and takes no lock.
-void call_handler(const Nudged& nudged) noexcept {
-  if (::SuspendThread(nudged.main_thread.get()) == static_cast<DWORD>(-1)) return;
+/// called meanwhile allocates nothing and takes no lock. False if the soft limit of a task has not passed.
+bool call_handler(const Nudged& nudged) noexcept {
+  if (::SuspendThread(nudged.main_thread.get()) == static_cast<DWORD>(-1)) return false;
+  bool due = false;
   // SuspendThread only asks; this waits until it is so.
   CONTEXT context{};
   context.ContextFlags = CONTEXT_CONTROL;
   if (::GetThreadContext(nudged.main_thread.get(), &context) != 0) {
-    detail::task_of_this_thread() = *nudged.task;
+    detail::TaskContext* const task = *nudged.task;
+    due = task != nullptr && task->job != 0 && task->is_due();
+    detail::task_of_this_thread() = task;
     detail::on_nudge();
     detail::task_of_this_thread() = nullptr;
   }
   ::ResumeThread(nudged.main_thread.get());
+  return due;
 }
 
 void interrupt(const Nudged& nudged) noexcept {
@@ -51,15 +57,16 @@ void interrupt(const Nudged& nudged) noexcept {
 
 DWORD WINAPI serve(void* parameter) {
   const std::unique_ptr<Nudged> nudged(static_cast<Nudged*>(parameter));
-  detail::task_of_this_thread() =
-      nullptr;  // its first use in a thread may allocate: not while the other is suspended
+  // Its first use in a thread may allocate: not while the other is suspended.
+  detail::task_of_this_thread() = nullptr;
   const HANDLE objects[] = {nudged->nudge, nudged->host, nudged->main_thread.get()};
   DWORD outcome = WAIT_OBJECT_0;
   while (outcome == WAIT_OBJECT_0) {
     outcome = ::WaitForMultipleObjects(3, objects, FALSE, INFINITE);
     if (outcome != WAIT_OBJECT_0) break;
-    call_handler(*nudged);
-    interrupt(*nudged);
+    interrupting.store(true, std::memory_order_seq_cst);
+    if (call_handler(*nudged)) interrupt(*nudged);
+    interrupting.store(false, std::memory_order_seq_cst);
   }
   // The host is dead: its jobs go with it, and this is for a worker whose job somebody else holds. Or the
   // main thread has ended alone (ExitThread; Wine ends no more than that if an overflow leaves no stack to
@@ -90,3 +97,13 @@ bool start_nudge_thread(HANDLE nudge, HANDLE host_process) noexcept {
 }
 
 }  // namespace procpool::win32
+
+namespace procpool::detail {
+
+/// An interruption that was seen to be due arrives, and what it has queued is called, before the next task.
+void end_nudges() noexcept {
+  while (win32::interrupting.load(std::memory_order_seq_cst)) ::SwitchToThread();
+  while (win32::call_queued.load(std::memory_order_seq_cst)) ::SleepEx(0, TRUE);
+}
+
+}  // namespace procpool::detail

@@ -4,8 +4,10 @@
 #include "win32/text.hpp"
 
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 
 #include <winternl.h>
 
@@ -50,17 +52,28 @@ std::uintptr_t parent_pid() noexcept {
 
 }  // namespace
 
-std::vector<std::string> worker_arguments(HANDLE pipe) {
-  return {worker_argument, std::to_string(reinterpret_cast<std::uintptr_t>(pipe))};
+bool is_worker_line(std::wstring_view line) {
+  return to_utf8(last_word(line)) == worker_argument;
 }
 
-std::optional<HANDLE> parse_command_line(std::wstring_view line) {
-  const std::string number = to_utf8(last_word(line));
-  if (to_utf8(last_word(line)) != worker_argument) return std::nullopt;
-  std::uintptr_t value = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  if (error != std::errc() || end != number.data() + number.size()) return std::nullopt;
-  return reinterpret_cast<HANDLE>(value);
+/// Where the streams stand that a parent hands down is documented nowhere, and all C libraries of Windows
+/// rely on it: their number, a byte of flags for each, and then the handles. That libuv writes it so, too,
+/// and restricts what else is inherited, makes this the one way that works with all of its versions.
+HANDLE inherited_pipe() noexcept {
+  STARTUPINFOW info{};
+  info.cb = sizeof info;
+  ::GetStartupInfoW(&info);
+  int count = 0;
+  if (info.lpReserved2 == nullptr || info.cbReserved2 < sizeof count) return nullptr;
+  std::memcpy(&count, info.lpReserved2, sizeof count);
+  if (count <= pipe_stream) return nullptr;
+  const std::size_t place = sizeof count + static_cast<std::size_t>(count) + pipe_stream * sizeof(HANDLE);
+  HANDLE pipe = nullptr;
+  if (info.cbReserved2 < place + sizeof pipe) return nullptr;
+  std::memcpy(&pipe, info.lpReserved2 + place, sizeof pipe);
+  if (::GetFileType(pipe) != FILE_TYPE_PIPE) return nullptr;
+  ::SetHandleInformation(pipe, HANDLE_FLAG_INHERIT, 0);
+  return pipe;
 }
 
 std::string role_marker() {

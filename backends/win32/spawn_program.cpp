@@ -19,21 +19,34 @@ namespace procpool::win32 {
 
 namespace {
 
-/// uv_spawn hands every inheritable handle of this process to the child. So there is one only while this is
-/// held.
+/// uv_spawn makes inheritable copies of what the child gets, and up to libuv 1.52 hands every inheritable
+/// handle of this process to it. So that a worker gets none of another's.
 std::mutex spawning;
 
-class Inheritable {
+/// A copy of a handle as a descriptor of libuv's C library, which need not be this one's.
+class Descriptor {
  public:
-  explicit Inheritable(HANDLE handle) noexcept : handle_(handle) {
-    ::SetHandleInformation(handle_, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
+  explicit Descriptor(HANDLE handle) noexcept {
+    HANDLE copy = nullptr;
+    const HANDLE self = ::GetCurrentProcess();
+    if (::DuplicateHandle(self, handle, self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS) == 0) return;
+    fd_ = uv_open_osfhandle(copy);
+    if (fd_ < 0) ::CloseHandle(copy);
   }
-  ~Inheritable() { ::SetHandleInformation(handle_, HANDLE_FLAG_INHERIT, 0); }
-  Inheritable(const Inheritable&) = delete;
-  Inheritable& operator=(const Inheritable&) = delete;
+  ~Descriptor() {
+    if (fd_ < 0) return;
+    uv_fs_t request;
+    uv_fs_close(nullptr, &request, fd_, nullptr);
+    uv_fs_req_cleanup(&request);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  /// Negative if there is none.
+  [[nodiscard]] int fd() const noexcept { return fd_; }
 
  private:
-  HANDLE handle_;
+  int fd_ = -1;
 };
 
 /// Names of variables are compared without regard to case.
@@ -97,17 +110,18 @@ std::error_code spawn_error(int status, DWORD of_system) {
 }  // namespace
 
 std::error_code spawn_program(const SpawnRequest& request, SpawnedProcess& spawned) {
-  std::vector<std::string> arguments{request.program};
-  for (std::string& argument : worker_arguments(request.pipe)) arguments.push_back(std::move(argument));
+  std::vector<std::string> arguments{request.program, worker_argument};
   std::vector<std::string> environment = merged_environment(request.environment);
   std::vector<char*> argument_pointers = to_pointers(arguments);
   std::vector<char*> environment_pointers = to_pointers(environment);
 
-  std::array<uv_stdio_container_t, 3> stdio{};
+  const Descriptor pipe(request.pipe);
+  if (pipe.fd() < 0) return std::make_error_code(std::errc::too_many_files_open);
+  std::array<uv_stdio_container_t, pipe_stream + 1> stdio{};
   stdio[0].flags = UV_IGNORE;
-  for (const int stream : {1, 2}) {
+  for (const int stream : {1, 2, pipe_stream}) {
     stdio[static_cast<std::size_t>(stream)].flags = UV_INHERIT_FD;
-    stdio[static_cast<std::size_t>(stream)].data.fd = stream;
+    stdio[static_cast<std::size_t>(stream)].data.fd = stream == pipe_stream ? pipe.fd() : stream;
   }
   uv_process_options_t options{};
   options.file = request.program.c_str();
@@ -119,7 +133,6 @@ std::error_code spawn_program(const SpawnRequest& request, SpawnedProcess& spawn
   options.stdio = stdio.data();
 
   const std::lock_guard lock(spawning);
-  const Inheritable inheritable(request.pipe);
   uv_loop_t loop;
   if (const int status = uv_loop_init(&loop); status < 0) return detail::uv_error(status);
   uv_process_t child{};

@@ -20,7 +20,7 @@ struct SpawnRequest {
   std::map<std::string, std::string> environment;
   /// Absolute; empty for this process's own.
   std::string working_directory;
-  /// The child's end of the pipe for its StartRecord. Inheritable only while this call runs.
+  /// The child's end of the pipe for its StartRecord.
   HANDLE pipe = nullptr;
 };
 

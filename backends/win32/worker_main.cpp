@@ -68,13 +68,15 @@ class EventLink final : public WorkerLink {
 
 }  // namespace
 
-void be_worker(UniqueHandle pipe) noexcept {
+void be_worker(HANDLE pipe) noexcept {
   avoid_dialogs();
   StartRecord record;
-  if (!receive_start_record(pipe.get(), record)) end_process(bad_role);
+  if (!receive_start_record(pipe, record)) end_process(bad_role);
   if (record.kind == StartRecord::Kind::probe) end_process(probe_answer);
-  pipe.reset();
-  ::SetConsoleCtrlHandler(nullptr, TRUE);  // a ^C is the host's to answer
+  // ^C and ^Break come to all processes of a console, and are the host's to answer.
+  ::SetConsoleCtrlHandler(nullptr, TRUE);
+  ::SetConsoleCtrlHandler(
+      [](DWORD event) -> BOOL { return event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT; }, TRUE);
 
   const UniqueHandle memory(to_handle(record.memory));
   SharedMapping mapping = map_shared_memory(memory.get(), static_cast<std::size_t>(record.memory_bytes));

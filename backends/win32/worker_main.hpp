@@ -9,6 +9,6 @@
 namespace procpool::win32 {
 
 /// Waits for the StartRecord on the pipe, does what it says, and ends the process. On the main thread.
-[[noreturn]] void be_worker(UniqueHandle pipe) noexcept;
+[[noreturn]] void be_worker(HANDLE pipe) noexcept;
 
 }  // namespace procpool::win32

@@ -15,7 +15,7 @@ namespace procpool {
 /// call and give it back when the call has settled, and by the host's own code. Any thread.
 class Semaphore {
  public:
-  explicit Semaphore(std::size_t slots) : size_(slots), free_(slots) {}
+  explicit Semaphore(std::size_t count) : size_(count), free_(count) {}
 
   /// Waits for a free slot and takes it.
   void acquire() {
@@ -50,19 +50,19 @@ class Semaphore {
     freed_.notify_one();
   }
 
-  void grow(std::size_t slots = 1) {
+  void grow(std::size_t count = 1) {
     const std::lock_guard guard(mutex_);
-    size_ += slots;
-    free_ += slots;
+    size_ += count;
+    free_ += count;
     settle_debt();
     freed_.notify_all();
   }
   /// Slots that are taken now vanish when they are given back. One at least stays.
-  void shrink(std::size_t slots = 1) {
+  void shrink(std::size_t count = 1) {
     const std::lock_guard guard(mutex_);
-    if (slots >= size_) slots = size_ == 0 ? 0 : size_ - 1;
-    size_ -= slots;
-    debt_ += slots;
+    if (count >= size_) count = size_ == 0 ? 0 : size_ - 1;
+    size_ -= count;
+    debt_ += count;
     settle_debt();
   }
 
@@ -70,7 +70,7 @@ class Semaphore {
     const std::lock_guard guard(mutex_);
     return size_;
   }
-  [[nodiscard]] std::size_t free() const {
+  [[nodiscard]] std::size_t(free)() const {  // Microsoft's leak check has a macro of that name
     const std::lock_guard guard(mutex_);
     return free_ > debt_ ? free_ - debt_ : 0;
   }

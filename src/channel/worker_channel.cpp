@@ -304,13 +304,14 @@ bool WorkerChannel::publish_now(const ClaimedJob& job, ResultKind kind, std::spa
 ResultDescriptor* WorkerChannel::next_result(const ClaimedJob& job, ResultKind kind, std::size_t length,
                                              std::uint32_t count, bool last) {
   const TimePoint finished = Clock::now();
-  last_finished_ = finished;
+  const bool reports = kind == ResultKind::progress;
+  if (!reports) last_finished_ = finished;
   const bool in_ring = length > inline_bytes && length <= longest_whole_message;
   room_wanted_ = in_ring ? length : 0;
   if (!ready(WorkerSleep::for_result_space)) {
-    stop_clock();
+    if (!reports) stop_clock();
     if (!wait_until_ready(WorkerSleep::for_result_space)) return nullptr;
-    last_finished_ = Clock::now();
+    if (!reports) last_finished_ = Clock::now();
   }
   ResultDescriptor& descriptor = memory_->results[result_tail_ % ring_slots];
   descriptor.job_id = job.id;

@@ -16,11 +16,7 @@ bool Dispatcher::cancel(Submission& submission, const std::exception_ptr& error)
     finish_turn(lock);
     return true;
   }
-  std::uint32_t waiting = 0;
-  for (const Queued& queued : queue_) {
-    if (queued.submission.get() == &submission) waiting += queued.end - queued.first;
-  }
-  const bool untouched = waiting == submission.units();
+  const bool untouched = units_in_queue(submission) == submission.units();
   if (untouched) fail_queued(submission, error, "cancelled");
   pass();
   finish_turn(lock);
@@ -113,23 +109,39 @@ void Dispatcher::withdraw(Submission& submission) {
   }
 }
 
+/// Looks no further than to the last of them: who stops many jobs stops the oldest first, as a rule.
+std::uint32_t Dispatcher::units_in_queue(const Submission& submission) const noexcept {
+  std::uint32_t units = 0;
+  for (auto queued = queue_.begin(); queued != queue_.end() && units != submission.units(); ++queued) {
+    if (queued->submission.get() == &submission) units += queued->end - queued->first;
+  }
+  return units;
+}
+
 void Dispatcher::fail_queued(Submission& submission, const std::exception_ptr& error, const char* how) {
-  for (const Queued& queued : queue_) {
-    if (queued.submission.get() != &submission) continue;
-    if (traced_) trace_stopped(submission, queued.first, queued.end - queued.first, how);
-    for (std::uint32_t unit = queued.first; unit < queued.end; ++unit) fail_unit(submission, unit, error, 0);
+  std::uint32_t left = units_in_queue(submission);
+  for (auto queued = queue_.begin(); left != 0; ++queued) {
+    if (queued->submission.get() != &submission) continue;
+    const std::uint32_t count = queued->end - queued->first;
+    left -= count;
+    if (traced_) trace_stopped(submission, queued->first, count, how);
+    for (std::uint32_t unit = queued->first; unit < queued->end; ++unit)
+      fail_unit(submission, unit, error, 0);
   }
   forget_queued(submission);
 }
 
 /// What has settled need not wait, with its arguments, until a worker has room for it.
 void Dispatcher::forget_queued(const Submission& submission) {
-  for (auto queued = queue_.begin(); queued != queue_.end();) {
+  std::uint32_t left = units_in_queue(submission);
+  for (auto queued = queue_.begin(); left != 0;) {
     if (queued->submission.get() != &submission) {
       ++queued;
       continue;
     }
-    queued_units_ -= queued->end - queued->first;
+    const std::uint32_t count = queued->end - queued->first;
+    left -= count;
+    queued_units_ -= count;
     let_go(std::move(queued->submission));
     queued = queue_.erase(queued);
   }

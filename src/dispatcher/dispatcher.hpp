@@ -200,6 +200,7 @@ class Dispatcher {
   bool fail_asking(Submission& submission, const std::exception_ptr& error);
   void withdraw(Submission& submission);
   void fail_queued(Submission& submission, const std::exception_ptr& error, const char* how);
+  [[nodiscard]] std::uint32_t units_in_queue(const Submission& submission) const noexcept;
   void forget_queued(const Submission& submission);
   static void let_go(Ref<Submission>&& submission);
   [[nodiscard]] static bool has_unit_of(Worker& worker, const Submission& submission) noexcept;

@@ -181,8 +181,9 @@ struct Worker {
     }
   }
   [[nodiscard]] std::uint32_t jobs_out() const noexcept { return out.units() - greetings; }
-  /// Its end was procpool's own doing.
+  /// Its end is no sign that others will end like this: procpool wanted it.
   [[nodiscard]] bool end_expected() const noexcept {
+    if (condemned == Condemnation::protocol_violation) return false;
     if (retiring) return true;
     return condemned != Condemnation::none && condemned != Condemnation::vanished &&
            condemned != Condemnation::late_start;

@@ -14,6 +14,8 @@ void CallbackQueue::push(std::function<void()> callback) {
     return;
   }
   calls_.push_back(std::move(callback));
+  // libc++ leaves a copy of a small function where it was moved from, which must not be the last to end.
+  callback = nullptr;
   if (!threaded_) {
     if (calls_.size() == 1 && wake_) wake_();
     return;

@@ -128,6 +128,7 @@ void Supervisor::start_failed(WorkerId worker, std::error_code error, std::strin
     return;
   }
   note_failed_start(failure);
+  note_health();
   tell_if_gone();
 }
 
@@ -142,11 +143,13 @@ void Supervisor::note_failed_start(const std::exception_ptr& error) {
     settings_.trace->add(std::move(event));
   }
   owner_.log(std::move(words));
-  ++failed_starts_;
+  const bool next_try_waits = next_start_.has_value();  // others that were started with this one have failed
+  if (!next_try_waits) ++failed_starts_;
   if (alive_.empty() && failed_starts_ >= most_failed_starts) {
     fail(error);
     return;
   }
+  if (next_try_waits) return;
   next_start_ = Clock::now() + first_retry * (1 << std::min(failed_starts_ - 1, retry_doublings));
   owner_.start_waits();
 }

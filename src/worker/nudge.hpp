@@ -15,6 +15,10 @@ namespace procpool::detail {
 /// reason.
 void on_nudge() noexcept;
 
+/// Called in a worker on the thread of its tasks, between two of them: what a nudge of the one that has ended
+/// still interrupts is none of the next one's. Defined by the backend of the platform.
+void end_nudges() noexcept;
+
 /// Sleeps until `until`, or until a nudge comes after which `word` is `value`. Defined by the backend of the
 /// platform.
 void sleep_until_nudged(TimePoint until, const std::atomic<std::uint64_t>& word,

@@ -4,6 +4,7 @@
 #include "serialization/spare_memory.hpp"
 #include "tasks/find_invoker.hpp"
 #include "tasks/image_resolver.hpp"
+#include "worker/nudge.hpp"
 #include "worker/own_footprint.hpp"
 #include "worker/task_context.hpp"
 
@@ -41,7 +42,10 @@ class ResolverScope {
 class TaskScope {
  public:
   explicit TaskScope(TaskContext& context) noexcept { task_of_this_thread() = &context; }
-  ~TaskScope() { task_of_this_thread() = nullptr; }
+  ~TaskScope() {
+    task_of_this_thread() = nullptr;
+    end_nudges();
+  }
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
 };
@@ -121,7 +125,8 @@ class WorkerLoop final : private ProgressReporter, private ResultStream {
 
   ResultKind answer_to(const ClaimedJob& job, ByteBuffer& answer) {
     TaskContext context;
-    context.job = job.id;
+    // An initializer is no task, but a child that it forks must not answer either.
+    if (job.kind == MessageKind::task) context.job = job.id;
     context.started = job.started;
     context.soft_limit = job.soft_limit;
     context.hard_limit = job.hard_limit;

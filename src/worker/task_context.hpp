@@ -22,7 +22,7 @@ class ProgressReporter {
 };
 
 struct TaskContext {
-  JobId job = 0;
+  JobId job = 0;  ///< 0: it is no task of the user's
   TimePoint started;
   std::optional<Duration> soft_limit;
   std::optional<Duration> hard_limit;

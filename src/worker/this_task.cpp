@@ -8,6 +8,18 @@
 #include <utility>
 
 namespace procpool {
+namespace detail {
+namespace {
+
+/// The task of the user's that the calling thread runs; nullptr if there is none.
+TaskContext* users_task() noexcept {
+  TaskContext* const task = task_of_this_thread();
+  return task != nullptr && task->job != 0 ? task : nullptr;
+}
+
+}  // namespace
+}  // namespace detail
+
 namespace this_task {
 
 struct SoftTimeoutAccess {
@@ -17,16 +29,16 @@ struct SoftTimeoutAccess {
 };
 
 bool is_inside_task() noexcept {
-  return detail::task_of_this_thread() != nullptr;
+  return detail::users_task() != nullptr;
 }
 
 JobId job_id() noexcept {
-  const detail::TaskContext* task = detail::task_of_this_thread();
+  const detail::TaskContext* task = detail::users_task();
   return task != nullptr ? task->job : 0;
 }
 
 std::optional<TimePoint> deadline() noexcept {
-  const detail::TaskContext* task = detail::task_of_this_thread();
+  const detail::TaskContext* task = detail::users_task();
   if (task == nullptr) return std::nullopt;
   const std::optional<Duration> limit = task->hard_limit ? task->hard_limit : task->soft_limit;
   if (!limit || *limit > TimePoint::max() - task->started) return std::nullopt;
@@ -34,7 +46,7 @@ std::optional<TimePoint> deadline() noexcept {
 }
 
 bool soft_timeout_requested() noexcept {
-  const detail::TaskContext* task = detail::task_of_this_thread();
+  const detail::TaskContext* task = detail::users_task();
   return task != nullptr && task->is_due();
 }
 
@@ -50,20 +62,20 @@ void sleep_for(Duration time) {
 
 void wait_until(TimePoint time) {
   static constexpr std::atomic<std::uint64_t> nothing{0};
-  const detail::TaskContext* task = detail::task_of_this_thread();
+  const detail::TaskContext* task = detail::users_task();
   detail::sleep_until_nudged(time, task != nullptr ? *task->soft_due : nothing,
                              task != nullptr ? task->job : 1);
   check();
 }
 
 void report_progress(double fraction, std::string_view note) {
-  const detail::TaskContext* task = detail::task_of_this_thread();
+  const detail::TaskContext* task = detail::users_task();
   if (task != nullptr) task->progress->report(fraction, note);
 }
 
 on_soft_timeout::on_soft_timeout(Handler handler, void* data) noexcept
     : handler_(handler), data_(data), previous_(nullptr) {
-  detail::TaskContext* task = detail::task_of_this_thread();
+  detail::TaskContext* task = detail::users_task();
   if (task == nullptr) return;
   previous_ = task->on_soft_timeout.load(std::memory_order_relaxed);
   task->on_soft_timeout.store(this, std::memory_order_seq_cst);
@@ -71,7 +83,7 @@ on_soft_timeout::on_soft_timeout(Handler handler, void* data) noexcept
 }
 
 on_soft_timeout::~on_soft_timeout() {
-  if (detail::TaskContext* task = detail::task_of_this_thread()) {
+  if (detail::TaskContext* task = detail::users_task()) {
     task->on_soft_timeout.store(previous_, std::memory_order_seq_cst);
   }
 }
@@ -82,7 +94,7 @@ namespace detail {
 
 /// That a signal arrived at all has ended the system call that the task was blocked in.
 void on_nudge() noexcept {
-  TaskContext* task = task_of_this_thread();
+  TaskContext* task = users_task();
   if (task == nullptr || !task->is_due()) return;
   if (this_task::on_soft_timeout* handler = task->on_soft_timeout.load(std::memory_order_relaxed)) {
     this_task::SoftTimeoutAccess::call(*handler);

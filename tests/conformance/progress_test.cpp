@@ -16,6 +16,7 @@
 namespace procpool::testing {
 namespace {
 
+using namespace std::chrono_literals;
 using Report = std::pair<double, std::string>;
 
 class Progress : public PoolTest {};
@@ -36,6 +37,21 @@ int report_many_at_length(int count) {
   const std::string note(1000, 'x');
   for (int i = 0; i < count; ++i) this_task::report_progress(i, note);
   return count;
+}
+int report_for_ever() {
+  const std::string note(1000, 'x');
+  for (;;) {
+    this_task::report_progress(0.5, note);
+    in_memory::check_alive();
+  }
+}
+thread_local bool inside_initializer = true;
+void initialize_with_reports() {
+  for (int i = 0; i < 3; ++i) this_task::report_progress(0.5, "loading");
+  inside_initializer = this_task::is_inside_task() || this_task::job_id() != 0;
+}
+bool was_initializer_a_task() {
+  return inside_initializer;
 }
 int report_and_die() {
   this_task::report_progress(0.5, "last words");
@@ -111,6 +127,21 @@ TEST_P(Progress, AFloodIsKeptWithinBounds) {
   EXPECT_TRUE(result.first(1).front());
   EXPECT_GT(told, 1000);
   EXPECT_LT(told, 5000);
+}
+
+TEST_P(Progress, AFloodPutsOffNoHardLimit) {
+  Pool pool = make_pool(1);
+  const TimePoint begin = Clock::now();
+  const auto floods = pool.apply_async(report_for_ever, std::tuple{}, {.timeout = 300ms});
+  thrown_by<TimeLimitExceeded>([&] { floods.get(patience); });
+  EXPECT_LT(Clock::now() - begin, 5s);
+}
+
+TEST_P(Progress, OfAnInitializerGoesNowhere) {
+  PoolOptions with = options(1);
+  with.initializer = task(initialize_with_reports);
+  Pool pool(std::move(with));
+  EXPECT_FALSE(pool.apply_async(was_initializer_a_task).get(patience)) << "an initializer is no task";
 }
 
 TEST_P(Progress, NobodyHasToListen) {

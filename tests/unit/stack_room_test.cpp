@@ -25,6 +25,8 @@ using procpool::detail::stack_room;
 
 constexpr std::size_t room_for_one = std::size_t{20} << 10;
 constexpr std::size_t levels = 490;
+/// In a large variable: so that all of it is needed.
+volatile std::size_t somewhere = 0;
 
 /// A list of which each node takes a large piece of the stack to read or to write.
 struct Bulky {
@@ -33,9 +35,9 @@ struct Bulky {
   template <class Archive>
   void serialize(Archive& archive) {
     volatile char room[room_for_one];
-    room[0] = 1;
+    room[somewhere] = 1;
     archive(next);
-    room[1] = room[0];
+    room[somewhere] = 0;
   }
 };
 
@@ -99,9 +101,9 @@ TEST(StackRoom, WhatIsWrittenNestsNoDeeperThanTheStackOfAThreadAllows) {
 
 std::size_t room_below_a_large_frame() {
   volatile char room[room_for_one];
-  room[0] = 1;
+  room[somewhere] = 1;
   const std::size_t left = stack_room();
-  room[1] = room[0];
+  room[somewhere] = 0;
   return left;
 }
 

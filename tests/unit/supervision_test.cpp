@@ -86,6 +86,19 @@ TEST_F(Supervision, AReplacementThatCannotBeStartedIsTriedAgain) {
   expect_whole(pool, 2);
 }
 
+TEST_F(Supervision, ALargePoolWhoseWorkersAllEndTriesAsOftenAsASmallOne) {
+  constexpr std::size_t many = 16;
+  Pool pool(options(many));
+  faulty->hold_exits();
+  std::vector<ApplyResult<int>> crashes;
+  for (std::size_t i = 0; i < many; ++i) crashes.push_back(pool.apply_async(tasks::segfault));
+  ASSERT_TRUE(becomes_true([&] { return faulty->held_exits() == many; }));
+  faulty->fail_starts(40);
+  faulty->release_exits();
+  for (const auto& crash : crashes) EXPECT_THROW(crash.get(patience), WorkerLostError);
+  expect_whole(pool, many);
+}
+
 TEST_F(Supervision, AnIdlePoolTriesAgainToStartAWorker) {
   Pool pool(options(2));
   faulty->fail_starts(8);  // the tries go on for longer than a pool without work looks around by itself
@@ -106,6 +119,7 @@ TEST_F(Supervision, APoolThatCanStartNoWorkerAnyMoreSaysWhy) {
     EXPECT_EQ(error.code(), std::errc::resource_unavailable_try_again) << error.what();
   }
   EXPECT_THROW(pool.apply(tasks::add, 1, 2), SpawnError);
+  EXPECT_FALSE(pool.did_start_ok());
 }
 
 TEST_F(Supervision, WhileOneWorkerIsLeftMissingStartsFailNothing) {

@@ -426,7 +426,7 @@ TEST_F(TimeLimits, OfAWorkerThatBrokeTheRulesWhoseEndIsNotToldTheOtherJobsRunEls
   ASSERT_TRUE(failed(job));
   EXPECT_EQ(error_of<WorkerLostError>(job).reason(), Reason::protocol_violation);
   EXPECT_EQ(begin(2), waiting->first_id());
-  EXPECT_TRUE(die(1, ExitStatus::from_signal(9)).expected);
+  EXPECT_FALSE(die(1, ExitStatus::from_signal(9)).expected) << "another may do the same";
   EXPECT_EQ(job->units_of_it[0].settled, 1);
   EXPECT_FALSE(waiting->ready());
 }

@@ -82,8 +82,8 @@ void call_with(F& callable, TypeList<P...>, const ArgumentBytes& arguments, cons
   // A job has ended when its result is on the way: nothing of the user's may be left to run then.
   constexpr bool streamable = is_direct<Stored> && std::is_trivially_destructible_v<F>;
   auto stored = decode_arguments<Stored>(arguments);
-  const auto call = [&]<std::size_t... I>(std::index_sequence<I...>)->decltype(auto) {
-    return callable(hand_over<P>(std::get<I>(stored))...);
+  const auto call = [&]<std::size_t... Index>(std::index_sequence<Index...>)->decltype(auto) {
+    return callable(hand_over<P>(std::get<Index>(stored))...);
   };
   constexpr auto indexes = std::index_sequence_for<P...>();
   using R = decltype(call(indexes));
