@@ -37,7 +37,7 @@ struct Bulky {
     volatile char room[room_for_one];
     room[somewhere] = 1;
     archive(next);
-    room[somewhere] = 0;
+    somewhere = static_cast<std::size_t>(room[somewhere] - 1);
   }
 };
 
@@ -103,7 +103,7 @@ std::size_t room_below_a_large_frame() {
   volatile char room[room_for_one];
   room[somewhere] = 1;
   const std::size_t left = stack_room();
-  room[somewhere] = 0;
+  somewhere = static_cast<std::size_t>(room[somewhere] - 1);
   return left;
 }
 
