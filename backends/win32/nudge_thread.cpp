@@ -26,6 +26,7 @@ struct Nudged {
 std::atomic<bool> call_queued{false};
 /// The nudge thread is about to interrupt the task that the main thread runs, if it is due.
 std::atomic<bool> interrupting{false};
+std::atomic<DWORD> nudged_thread{0};  ///< the main thread's id; 0: nobody nudges
 
 /// Tasks run on the main thread, so it may be anywhere when it is stopped, with any lock taken: what is
 /// called meanwhile allocates nothing and takes no lock. False if the soft limit of a task has not passed.
@@ -89,6 +90,7 @@ bool start_nudge_thread(HANDLE nudge, HANDLE host_process) noexcept {
                                                            &detail::task_of_this_thread()});
   if (!nudged) return false;
   constexpr SIZE_T small_stack = 256 << 10;
+  nudged_thread.store(::GetCurrentThreadId(), std::memory_order_relaxed);
   const UniqueHandle thread(
       ::CreateThread(nullptr, small_stack, &serve, nudged.get(), STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr));
   if (!thread) return false;
@@ -102,6 +104,7 @@ namespace procpool::detail {
 
 /// An interruption that was seen to be due arrives, and what it has queued is called, before the next task.
 void end_nudges() noexcept {
+  if (win32::nudged_thread.load(std::memory_order_relaxed) != ::GetCurrentThreadId()) return;
   while (win32::interrupting.load(std::memory_order_seq_cst)) ::SwitchToThread();
   while (win32::call_queued.load(std::memory_order_seq_cst)) ::SleepEx(0, TRUE);
 }

@@ -23,10 +23,24 @@ namespace {
 /// handle of this process to it. So that a worker gets none of another's.
 std::mutex spawning;
 
+/// libuv never closes a standard descriptor: where the program has closed its own, nothing else may get the
+/// number.
+void fill_standard_descriptors() noexcept {
+  for (int fd = 0; fd >= 0 && fd <= 2;) {
+    uv_fs_t request;
+    fd = uv_fs_open(nullptr, &request, "NUL", UV_FS_O_RDWR, 0, nullptr);
+    uv_fs_req_cleanup(&request);
+    if (fd <= 2) continue;
+    uv_fs_close(nullptr, &request, fd, nullptr);
+    uv_fs_req_cleanup(&request);
+  }
+}
+
 /// A copy of a handle as a descriptor of libuv's C library, which need not be this one's.
 class Descriptor {
  public:
   explicit Descriptor(HANDLE handle) noexcept {
+    fill_standard_descriptors();
     HANDLE copy = nullptr;
     const HANDLE self = ::GetCurrentProcess();
     if (::DuplicateHandle(self, handle, self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS) == 0) return;

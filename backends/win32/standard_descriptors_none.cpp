@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Handles are not numbered like that.
+// The loop has handles, which are not numbered like that.
 #include "loop/standard_descriptors.hpp"
 
 namespace procpool::detail {

@@ -4,7 +4,8 @@
 #pragma once
 
 #include "win32/start_record.hpp"
-#include "win32/unique_handle.hpp"
+
+#include <windows.h>
 
 namespace procpool::win32 {
 

@@ -88,7 +88,8 @@ class WorkerProcess {
   virtual void kill() noexcept = 0;
   /// Sends a signal to the process alone. A system without signals takes any as kill().
   virtual void signal(int signum) noexcept = 0;
-  /// Interrupts a blocking system call of the worker, where the platform can. Any thread.
+  /// Interrupts a blocking system call of the task whose soft limit has passed, where the platform can. Any
+  /// thread.
   virtual void nudge() noexcept = 0;
   /// The memory that the process occupies now (not its peak), or nothing once it is gone. Any thread.
   [[nodiscard]] virtual std::optional<MemorySize> footprint() noexcept = 0;

@@ -112,7 +112,7 @@ class Dispatcher {
     Pid pid = 0;
     bool was_up = false;
     bool accepted_jobs = false;        ///< it had begun with one, at least
-    bool expected = false;             ///< procpool itself ended it
+    bool expected = false;             ///< it is no sign that others will end so
     std::exception_ptr startup_error;  ///< what its initializer threw, or why it got no chance to
   };
   Death worker_exited(WorkerId id, ExitStatus status);

@@ -17,7 +17,7 @@ namespace {
 /// After a start that failed, the next is tried a little later each time.
 constexpr Duration first_retry = std::chrono::milliseconds(10);
 constexpr std::size_t retry_doublings = 7;
-/// So many failures in a row are no passing shortage, if not one worker is left to wait for.
+/// So many tries in a row that fail are no passing shortage, if not one worker is left to wait for.
 constexpr std::size_t most_failed_starts = 12;
 /// So many workers in a row, beside one for each that the pool wants, may fail to get as far as their first
 /// task.
@@ -143,14 +143,15 @@ void Supervisor::note_failed_start(const std::exception_ptr& error) {
     settings_.trace->add(std::move(event));
   }
   owner_.log(std::move(words));
-  const bool next_try_waits = next_start_.has_value();  // others that were started with this one have failed
-  if (!next_try_waits) ++failed_starts_;
+  // Those that were started together are one try, and the next is not before the last of them has failed.
+  if (!next_start_) ++failed_starts_;
   if (alive_.empty() && failed_starts_ >= most_failed_starts) {
     fail(error);
     return;
   }
-  if (next_try_waits) return;
-  next_start_ = Clock::now() + first_retry * (1 << std::min(failed_starts_ - 1, retry_doublings));
+  const std::size_t tries_before = failed_starts_ == 0 ? 0 : failed_starts_ - 1;
+  const TimePoint next = Clock::now() + first_retry * (1 << std::min(tries_before, retry_doublings));
+  next_start_ = std::max(next_start_.value_or(next), next);
   owner_.start_waits();
 }
 
@@ -219,8 +220,8 @@ void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
   if (death.startup_error) words += ": " + words_of(death.startup_error, "its initializer has thrown");
   owner_.log(std::move(words));
   if (!death.was_up) startups_at_failure_.store(startups, std::memory_order_relaxed);
-  // One that was killed from outside while it started tells nothing of the next; for those the limit on
-  // restarts is enough.
+  // One that was killed while it started tells nothing of the next; for those the limit on restarts is
+  // enough.
   const bool killed = signal_name(status.signal()) == "SIGKILL" && !death.startup_error;
   const std::size_t most_startups =
       killed ? std::max(settings_.max_restarts, settings_.processes + spare_startups)

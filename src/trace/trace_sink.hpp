@@ -32,7 +32,7 @@ using TraceTask = std::uint32_t;
 
 struct TraceEvent {
   TraceKind kind = TraceKind::job;
-  bool expected = true;  ///< worker_end: it was procpool's own doing
+  bool expected = true;  ///< worker_end: procpool wanted it
   TraceTask task = 0;
   WorkerId worker = 0;
   Pid pid = 0;              ///< the worker's; 0 if it is not known (yet)

@@ -36,7 +36,8 @@ struct TaskContext {
   [[nodiscard]] bool is_due() const noexcept { return soft_due->load(std::memory_order_acquire) == job; }
 };
 
-/// The context of the calling thread's task; nullptr outside of one. A worker's tasks run on one thread.
+/// The context of the calling thread's task, or of its worker's initializer; nullptr outside of these. A
+/// worker's tasks run on one thread.
 /// (<mach/mach_init.h> has a macro `current_task`.)
 [[nodiscard]] TaskContext*& task_of_this_thread() noexcept;
 
