@@ -38,7 +38,7 @@ bool call_handler(const Nudged& nudged) noexcept {
   context.ContextFlags = CONTEXT_CONTROL;
   if (::GetThreadContext(nudged.main_thread.get(), &context) != 0) {
     detail::TaskContext* const task = *nudged.task;
-    due = task != nullptr && task->job != 0 && task->is_due();
+    due = task != nullptr && task->is_due();
     detail::task_of_this_thread() = task;
     detail::on_nudge();
     detail::task_of_this_thread() = nullptr;

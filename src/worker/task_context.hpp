@@ -33,7 +33,9 @@ struct TaskContext {
   /// The innermost handler. Read by a signal handler on the same thread.
   std::atomic<this_task::on_soft_timeout*> on_soft_timeout{nullptr};
 
-  [[nodiscard]] bool is_due() const noexcept { return soft_due->load(std::memory_order_acquire) == job; }
+  [[nodiscard]] bool is_due() const noexcept {
+    return job != 0 && soft_due->load(std::memory_order_acquire) == job;
+  }
 };
 
 /// The context of the calling thread's task, or of its worker's initializer; nullptr outside of these. A

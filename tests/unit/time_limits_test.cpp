@@ -30,6 +30,15 @@ class TimeLimits : public DispatcherTest {
     submit(job);
     return job;
   }
+  /// Its worker waits for the word before it begins.
+  Job submit_asking() {
+    Job job = make_job();
+    job->job_limits = hard_50;
+    job->asks = true;
+    job->announce = true;
+    submit(job);
+    return job;
+  }
   /// The worker begins with the next job now.
   std::optional<JobId> begin(WorkerId id) {
     const auto job = worker(id).claim();
@@ -277,10 +286,7 @@ TEST_F(TimeLimits, LimitsThatTheClockCannotReachAreAsGoodAsNone) {
 
 TEST_F(TimeLimits, TheWordThatAJobWaitsForDoesNotCount) {
   add_ready_worker(1);
-  const Job job = make_job();
-  job->job_limits = hard_50;
-  job->asks = true;
-  submit(job);
+  const Job job = submit_asking();
   worker(1).while_it_waits = [&] {
     say_started(1, now);
     after(1h);
@@ -298,11 +304,7 @@ TEST_F(TimeLimits, TheWordThatAJobWaitsForDoesNotCount) {
 
 TEST_F(TimeLimits, AWorkerThatMustAskAndSaysNothingOfItsJobBuysNoTime) {
   add_ready_worker(1);
-  const Job job = make_job();
-  job->job_limits = hard_50;
-  job->asks = true;
-  job->announce = true;
-  submit(job);
+  const Job job = submit_asking();
   worker(1).while_it_waits = [&] {
     worker(1).shared().control.current.store(0);
     EXPECT_EQ(after(0ms), 50ms);
@@ -313,6 +315,26 @@ TEST_F(TimeLimits, AWorkerThatMustAskAndSaysNothingOfItsJobBuysNoTime) {
   begin(1);
   die(1, ExitStatus::from_signal(9));
   error_of<TimeLimitExceeded>(job);
+}
+
+TEST_F(TimeLimits, WhatWasCountedBeforeAWorkerAskedDoesNotCountAfterTheWord) {
+  add_ready_worker(1);
+  const Job job = submit_asking();
+  worker(1).while_it_waits = [&] {
+    const JobId id = worker(1).shared().control.current.exchange(0);
+    after(0ms);  // it looks as if the worker were on its way to ask
+    worker(1).shared().control.current.store(id);
+    after(10ms);
+    EXPECT_EQ(job->units_of_it[0].starts, 1);
+    after(1h);
+    EXPECT_EQ(kills(), Kills());
+    dispatcher.acknowledge(*job, 0, true);
+  };
+  EXPECT_TRUE(begin(1));
+  after(49ms);
+  EXPECT_EQ(kills(), Kills());
+  after(1ms);
+  EXPECT_EQ(kills(), Kills{1});
 }
 
 TEST_F(TimeLimits, AWorkerCannotBuyTimeByAnotherAccountOfItsStart) {
@@ -447,6 +469,26 @@ TEST_F(TimeLimits, ADiscardedJobKeepsNoOthersAtADeadWorkerWhoseEndIsNotTold) {
   EXPECT_EQ(job->units_of_it[0].settled, 1);
 }
 
+TEST_F(TimeLimits, ADeadWorkersStatusIsToldIfItComesInTime) {
+  add_ready_worker(1);
+  const Job job = submit();
+  begin(1);
+  worker(1).ended = true;
+  after(1s);
+  die(1, ExitStatus::from_signal(11));
+  EXPECT_EQ(error_of<WorkerLostError>(job).reason(), Reason::crashed);
+}
+
+TEST_F(TimeLimits, AnAnswerThatTheDeadWorkerGaveCounts) {
+  add_ready_worker(1);
+  const Job job = submit();
+  begin(1);
+  worker(1).answer();
+  worker(1).ended = true;
+  after(1s);
+  EXPECT_TRUE(done(job));
+}
+
 // --- workers that end by themselves
 
 TEST_F(TimeLimits, AWorkerThatHasNothingLeftToDoAndDoesNotEndIsKilled) {
@@ -493,30 +535,6 @@ TEST_F(TimeLimits, AWorkerWhoseInitializerHasThrownGetsNoJobsAndHasToEnd) {
   EXPECT_NE(death.startup_error, nullptr);
 }
 
-TEST_F(TimeLimits, WhatWasCountedBeforeAWorkerAskedDoesNotCountAfterTheWord) {
-  add_ready_worker(1);
-  const Job job = make_job();
-  job->job_limits = hard_50;
-  job->asks = true;
-  job->announce = true;
-  submit(job);
-  worker(1).while_it_waits = [&] {
-    const JobId id = worker(1).shared().control.current.exchange(0);
-    after(0ms);  // it looks as if the worker were on its way to ask
-    worker(1).shared().control.current.store(id);
-    after(10ms);
-    EXPECT_EQ(job->units_of_it[0].starts, 1);
-    after(1h);
-    EXPECT_EQ(kills(), Kills());
-    dispatcher.acknowledge(*job, 0, true);
-  };
-  EXPECT_TRUE(begin(1));
-  after(49ms);
-  EXPECT_EQ(kills(), Kills());
-  after(1ms);
-  EXPECT_EQ(kills(), Kills{1});
-}
-
 TEST_F(TimeLimits, AnIdleWorkerThatRetiresWakesTheLoopForItsEnd) {
   add_ready_worker(1);
   EXPECT_EQ(after(0ms), std::nullopt);
@@ -524,28 +542,6 @@ TEST_F(TimeLimits, AnIdleWorkerThatRetiresWakesTheLoopForItsEnd) {
   EXPECT_EQ(dispatcher.retire_least_busy(), 1U);
   EXPECT_GT(loop.serves, before);
   EXPECT_EQ(after(0ms), 30s);
-}
-
-// --- workers that are dead
-
-TEST_F(TimeLimits, ADeadWorkersStatusIsToldIfItComesInTime) {
-  add_ready_worker(1);
-  const Job job = submit();
-  begin(1);
-  worker(1).ended = true;
-  after(1s);
-  die(1, ExitStatus::from_signal(11));
-  EXPECT_EQ(error_of<WorkerLostError>(job).reason(), Reason::crashed);
-}
-
-TEST_F(TimeLimits, AnAnswerThatTheDeadWorkerGaveCounts) {
-  add_ready_worker(1);
-  const Job job = submit();
-  begin(1);
-  worker(1).answer();
-  worker(1).ended = true;
-  after(1s);
-  EXPECT_TRUE(done(job));
 }
 
 // --- memory that is sampled
