@@ -33,6 +33,7 @@ printf 'GIF89a, or so it says' >hostile/not-a-tiff.tif
 # A strip of PackBits "no operation" codes: the parser never gets past the first one.
 { header 8; word16 7; field 256 3 1 8; field 257 3 1 8; field 258 3 1 8; field 259 3 1 32773; field 273 4 1 98
   field 277 3 1 1; field 279 4 1 4; word32 0; printf '\x80\x80\x80\x80'; } >hostile/endless-packbits.tif
-# A page whose successor is itself, with a description that claims 16 MiB: the parser collects pages until memory ends.
-{ header 8; word16 3; field 256 3 1 16; field 257 3 1 16; field 270 2 0x1000000 50; word32 8; printf 'again\0'; } \
+# A page whose successor is itself, with a description that claims 256 MiB: more than the survey allows at once. Where memory
+# is only sampled, the parser goes on to collect pages until somebody looks.
+{ header 8; word16 3; field 256 3 1 16; field 257 3 1 16; field 270 2 0x10000000 50; word32 8; printf 'again\0'; } \
   >hostile/endless-pages.tif
