@@ -4,6 +4,7 @@
 #include "dispatcher/loss.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace procpool::detail {
 
@@ -16,8 +17,9 @@ bool Dispatcher::cancel(Submission& submission, const std::exception_ptr& error)
     finish_turn(lock);
     return true;
   }
-  const bool untouched = units_in_queue(submission) == submission.units();
-  if (untouched) fail_queued(submission, error, "cancelled");
+  const InQueue found = find_queued(submission);
+  const bool untouched = found.units == submission.units();
+  if (untouched) fail_queued(submission, found, error, "cancelled");
   pass();
   finish_turn(lock);
   return untouched;
@@ -27,7 +29,7 @@ void Dispatcher::terminate(Submission& submission, int signum, const std::except
   std::unique_lock lock = waiting_.enter(mutex_);
   catch_up();
   withdraw(submission);
-  fail_queued(submission, error, "terminated");
+  fail_queued(submission, find_queued(submission), error, "terminated");
   for (const auto& worker : workers_) {
     if (!has_unit_of(*worker, submission) || !hold_if_running(*worker, submission, std::nullopt)) continue;
     worker->signum = signum;
@@ -44,7 +46,7 @@ void Dispatcher::discard(Submission& submission, const std::exception_ptr& error
   if (traced_) trace_stopped(submission, 0, submission.units(), "discarded");
   // Its worker's answer will find it settled.
   for (std::uint32_t unit = 0; unit < submission.units(); ++unit) fail_unit(submission, unit, error, 0);
-  forget_queued(submission);
+  forget_queued(submission, find_queued(submission));
   pass();
   finish_turn(lock);
 }
@@ -109,42 +111,50 @@ void Dispatcher::withdraw(Submission& submission) {
   }
 }
 
-/// Looks no further than to the last of them: who stops many jobs stops the oldest first, as a rule.
-std::uint32_t Dispatcher::units_in_queue(const Submission& submission) const noexcept {
-  std::uint32_t units = 0;
-  for (auto queued = queue_.begin(); queued != queue_.end() && units != submission.units(); ++queued) {
-    if (queued->submission.get() == &submission) units += queued->end - queued->first;
+/// Looks from both ends, and no further than to the last of them: who stops many jobs begins with the oldest
+/// or with the newest, as a rule.
+Dispatcher::InQueue Dispatcher::find_queued(const Submission& submission) const noexcept {
+  InQueue found{queue_.size(), 0, 0};
+  const auto look_at = [&](std::size_t place) {
+    const Queued& queued = queue_[place];
+    if (queued.submission.get() != &submission) return;
+    found.first = std::min(found.first, place);
+    found.end = std::max(found.end, place + 1);
+    found.units += queued.end - queued.first;
+  };
+  std::size_t front = 0;
+  std::size_t back = queue_.size();
+  while (front < back && found.units != submission.units()) {
+    look_at(front++);
+    if (front < back) look_at(--back);
   }
-  return units;
+  return found;
 }
 
-void Dispatcher::fail_queued(Submission& submission, const std::exception_ptr& error, const char* how) {
-  std::uint32_t left = units_in_queue(submission);
-  for (auto queued = queue_.begin(); left != 0; ++queued) {
-    if (queued->submission.get() != &submission) continue;
-    const std::uint32_t count = queued->end - queued->first;
-    left -= count;
-    if (traced_) trace_stopped(submission, queued->first, count, how);
-    for (std::uint32_t unit = queued->first; unit < queued->end; ++unit)
-      fail_unit(submission, unit, error, 0);
+void Dispatcher::fail_queued(Submission& submission, const InQueue& found, const std::exception_ptr& error,
+                             const char* how) {
+  for (std::size_t place = found.first; place < found.end; ++place) {
+    const Queued& queued = queue_[place];
+    if (queued.submission.get() != &submission) continue;
+    if (traced_) trace_stopped(submission, queued.first, queued.end - queued.first, how);
+    for (std::uint32_t unit = queued.first; unit < queued.end; ++unit) fail_unit(submission, unit, error, 0);
   }
-  forget_queued(submission);
+  forget_queued(submission, found);
 }
 
 /// What has settled need not wait, with its arguments, until a worker has room for it.
-void Dispatcher::forget_queued(const Submission& submission) {
-  std::uint32_t left = units_in_queue(submission);
-  for (auto queued = queue_.begin(); left != 0;) {
-    if (queued->submission.get() != &submission) {
-      ++queued;
-      continue;
-    }
-    const std::uint32_t count = queued->end - queued->first;
-    left -= count;
-    queued_units_ -= count;
-    let_go(std::move(queued->submission));
-    queued = queue_.erase(queued);
-  }
+void Dispatcher::forget_queued(const Submission& submission, const InQueue& found) {
+  if (found.units == 0) return;
+  const auto place = [this](std::size_t index) {
+    return queue_.begin() + static_cast<std::ptrdiff_t>(index);
+  };
+  const auto kept = std::remove_if(place(found.first), place(found.end), [&](Queued& queued) {
+    if (queued.submission.get() != &submission) return false;
+    let_go(std::move(queued.submission));
+    return true;
+  });
+  queue_.erase(kept, place(found.end));
+  queued_units_ -= found.units;
 }
 
 bool Dispatcher::has_unit_of(Worker& worker, const Submission& submission) noexcept {

@@ -151,6 +151,12 @@ class Dispatcher {
     std::uint32_t first;
     std::uint32_t end;
   };
+  /// The part of the queue that a submission is in, perhaps with others between, and how many of its units.
+  struct InQueue {
+    std::size_t first;
+    std::size_t end;
+    std::uint32_t units;
+  };
 
   bool make_callbacks() const { return settings_.make_callbacks && settings_.make_callbacks(); }
   bool enqueue(Ref<Submission> submission, std::optional<TimePoint> deadline);
@@ -199,9 +205,10 @@ class Dispatcher {
   void settle_lost(Worker& worker, ExitStatus status);
   bool fail_asking(Submission& submission, const std::exception_ptr& error);
   void withdraw(Submission& submission);
-  void fail_queued(Submission& submission, const std::exception_ptr& error, const char* how);
-  [[nodiscard]] std::uint32_t units_in_queue(const Submission& submission) const noexcept;
-  void forget_queued(const Submission& submission);
+  [[nodiscard]] InQueue find_queued(const Submission& submission) const noexcept;
+  void fail_queued(Submission& submission, const InQueue& found, const std::exception_ptr& error,
+                   const char* how);
+  void forget_queued(const Submission& submission, const InQueue& found);
   static void let_go(Ref<Submission>&& submission);
   [[nodiscard]] static bool has_unit_of(Worker& worker, const Submission& submission) noexcept;
   [[nodiscard]] bool hold_if_running(Worker& worker, const Submission& submission,
