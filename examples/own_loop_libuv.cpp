@@ -75,7 +75,7 @@ class Program {
                              }
                              ended();
                            },
-                       .timeout = 200ms});
+                       .timeout = 2s});
   }
 
   /// On the last one, the program lets go of the loop, which then ends by itself.

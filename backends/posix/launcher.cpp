@@ -26,7 +26,7 @@ namespace {
 
 /// How long the end of a worker is kept back for what it left in its group to be gone. SIGKILL takes
 /// microseconds, but for a process that is stuck in the kernel.
-constexpr auto group_patience = std::chrono::seconds(1);
+constexpr auto group_patience = std::chrono::seconds(3);
 /// How long a launcher that ends waits for its workers to be gone. Less than the host waits for the launcher.
 constexpr auto end_patience = std::chrono::seconds(5);
 

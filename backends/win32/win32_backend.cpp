@@ -16,9 +16,9 @@ namespace procpool::win32 {
 namespace {
 
 /// How long a worker program may take to say that it is one.
-constexpr auto probe_patience = std::chrono::seconds(10);
+constexpr auto probe_patience = std::chrono::seconds(30);
 /// How long the end of a worker is kept back for what it left in its job to be gone.
-constexpr auto descendant_patience = std::chrono::seconds(1);
+constexpr auto descendant_patience = std::chrono::seconds(3);
 /// How long killed workers may take to be gone when the backend closes.
 constexpr auto death_patience = std::chrono::seconds(5);
 

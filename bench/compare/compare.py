@@ -114,7 +114,7 @@ QUIET = 0.1  # of the CPUs, used by others
 SMOKE_N = {"noop_map": 2000, "noop_map_auto": 2000, "noop_async": 1000, "latency": 50, "mixed": 50, "behind_long": 200}  # of others: 1
 SMOKE_HEAP_MIB = 64
 TIMEOUT = 60  # seconds
-SMOKE_TIMEOUT = 20
+SMOKE_TIMEOUT = 60
 
 
 def peers_of(programs, python):

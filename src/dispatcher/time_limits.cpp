@@ -22,7 +22,7 @@ constexpr Duration memory_sample = std::chrono::milliseconds(5);
 constexpr Duration life_sample = std::chrono::milliseconds(100);
 /// What a result that has waited for the host may take to arrive, and its worker for the next piece of it.
 constexpr Duration longest_delivery = std::chrono::seconds(10);
-constexpr Duration longest_pause = std::chrono::seconds(1);
+constexpr Duration longest_pause = std::chrono::seconds(5);
 /// Who has not claimed its first message by then may have been stopped, or has spoiled the words that we ring
 /// it by.
 constexpr Duration longest_way_to_claim = std::chrono::milliseconds(20);

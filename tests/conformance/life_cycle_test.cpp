@@ -100,7 +100,7 @@ TEST_P(LifeCycle, TheDestructorIsPromptWithBusyWorkersAndAFullQueue) {
   for (int i = 0; i < 10'000; ++i) handles.push_back(pool->apply_async(tasks::square, i));
   const TimePoint before = Clock::now();
   pool.reset();
-  EXPECT_LT(Clock::now() - before, 5s);
+  EXPECT_LT(Clock::now() - before, 9s);
   for (const auto& handle : handles) {
     ASSERT_TRUE(handle.ready());
     try {

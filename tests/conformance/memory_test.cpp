@@ -224,7 +224,7 @@ TEST(SampledMemory, TheLimitAndTheTimeLimitMayGoTogether) {
              .backend = backend,
              .memory_limit = 100 * MiB});
   thrown_by<TimeLimitExceeded>([&] { pool.apply(tasks::hang); });
-  EXPECT_EQ(pool.apply(tasks::add, 1, 2), 3);
+  EXPECT_EQ(pool.apply_async(tasks::add, std::tuple{1, 2}, {.timeout = patience}).get(patience), 3);
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ PROCPOOL_ON_ALL_BACKENDS(OwnLoop);
 bool drive(Pool& pool, const std::function<bool()>& done) {
   const TimePoint give_up = Clock::now() + patience;
   while (!done()) {
-    if (Clock::now() > give_up || !becomes_ready(pool.event_handle(), 10s)) return false;
+    if (Clock::now() > give_up || !becomes_ready(pool.event_handle(), patience)) return false;
     pool.handle_result_event();
   }
   return true;
@@ -108,7 +108,7 @@ TEST_P(OwnLoop, ACallbackMayWaitInTheMidstOfAnotherWait) {
   std::vector<int> sums;
   // The first runs while the test waits below, the second while the first waits.
   const auto wait_for_sum = [&](const int& value) {
-    sums.push_back(pool.apply_async(tasks::add, value, 1).get(10s));
+    sums.push_back(pool.apply_async(tasks::add, value, 1).get(patience));
     if (sums.size() == 2) gate.open();
   };
   for (int i = 0; i < 2; ++i) pool.apply_async(tasks::add, std::tuple{10 * i, 1}, {.callback = wait_for_sum});
@@ -154,17 +154,17 @@ TEST_P(OwnLoop, ACallbackThatHasEndedThePoolMayAskForAFutureAndThrow) {
 TEST_P(OwnLoop, NoLimitPassesWhileAResultWaitsForTheHost) {
   constexpr std::size_t size = 400 * 1024;  // of which the worker has room for two
   PoolOptions limited = own_loop(1);
-  limited.timeout = 1s;
+  limited.timeout = 2s;
   Pool pool(std::move(limited));
   std::vector<ApplyResult<std::vector<std::uint8_t>>> results;
   for (std::uint32_t i = 0; i < 5; ++i) results.push_back(pool.apply_async(tasks::bytes, size, i));
   results.push_back(pool.apply_async(tasks::bytes, 4 * size, 5U));  // streamed
   results.push_back(pool.apply_async(tasks::bytes, size, 6U));
   // Twice the host does something else: first the third result waits, then the rest of the long one.
-  std::this_thread::sleep_for(1500ms);
+  std::this_thread::sleep_for(2500ms);
   pool.handle_result_event();
   EXPECT_EQ(results[4].get(patience).size(), size);
-  std::this_thread::sleep_for(1500ms);
+  std::this_thread::sleep_for(2500ms);
   pool.handle_result_event();
   for (std::uint32_t i = 0; i < 7; ++i) {
     const std::size_t expected = i == 5 ? 4 * size : size;

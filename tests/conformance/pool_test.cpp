@@ -46,6 +46,13 @@ bool becomes_true(const std::function<bool()>& condition) {
   return true;
 }
 
+bool comes_true_within_a_limit(const std::function<bool(std::chrono::milliseconds)>& attempt) {
+  for (std::chrono::milliseconds limit(500); limit < patience; limit *= 4) {
+    if (attempt(limit)) return true;
+  }
+  return false;
+}
+
 bool is_whole(Pool& pool, std::size_t count) {
   const bool back = becomes_true([&] { return pool.worker_pids().size() == count; });
   if (!back) return false;

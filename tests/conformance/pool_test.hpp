@@ -69,6 +69,10 @@ E thrown_by(F&& f) {
 /// Looks again and again until `condition` holds; false if it does not in a long time.
 [[nodiscard]] bool becomes_true(const std::function<bool()>& condition);
 
+/// Whether `attempt(limit)` comes true for some limit, the first of which is half a second: for what a task
+/// has to do within a limit, for which a machine that stalls may not give it the time.
+[[nodiscard]] bool comes_true_within_a_limit(const std::function<bool(std::chrono::milliseconds)>& attempt);
+
 /// The pool has `count` workers again, each of which runs a task.
 [[nodiscard]] bool is_whole(Pool& pool, std::size_t count);
 

@@ -134,7 +134,7 @@ TEST_P(Progress, AFloodPutsOffNoHardLimit) {
   const TimePoint begin = Clock::now();
   const auto floods = pool.apply_async(report_for_ever, std::tuple{}, {.timeout = 300ms});
   thrown_by<TimeLimitExceeded>([&] { floods.get(patience); });
-  EXPECT_LT(Clock::now() - begin, 5s);
+  EXPECT_LT(Clock::now() - begin, 9s);  // it would be put off for 10 s
 }
 
 TEST_P(Progress, OfAnInitializerGoesNowhere) {

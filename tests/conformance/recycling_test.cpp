@@ -32,8 +32,14 @@ void die_in_initializer() {
   tasks::exit_with(9);
 }
 
-void throw_before_the_gate_opens(std::string gate) {
-  if (!std::filesystem::exists(std::filesystem::path(gate) / "open")) throw std::runtime_error("not yet");
+/// Throws the first time, and waits from then on.
+void throw_once_and_wait_at(std::string gate) {
+  const auto thrown = std::filesystem::path(gate) / "thrown";
+  if (!std::filesystem::exists(thrown)) {
+    tasks::append_line(thrown.string(), "here");
+    throw std::runtime_error("not yet");
+  }
+  tasks::wait_at(gate, 0);
 }
 
 std::map<Pid, int> count(const std::vector<Pid>& pids) {
@@ -156,8 +162,7 @@ TEST_P(Recycling, AnInitializerThatThrowsIsTheCauseOfTheError) {
 TEST_P(Recycling, APoolWhoseWorkersStartAfterAllHasStartedOk) {
   const tasks::Gate gate;
   PoolOptions failing = options(1);
-  failing.initializer = task(throw_before_the_gate_opens, gate.path());
-  failing.max_restarts = 1000;
+  failing.initializer = task(throw_once_and_wait_at, gate.path());
   Pool pool(std::move(failing));
   EXPECT_TRUE(becomes_true([&] { return !pool.did_start_ok(); }));
   gate.open();

@@ -64,7 +64,7 @@ std::vector<Pid> proven_workers(const Pool& pool) {
 class Killer {
  public:
   Killer(const PoolTest& test, Pool& pool, std::chrono::microseconds pause)
-      : thread_([this, &test, &pool, pause = time_between_kills(pause)] {
+      : test_(test), thread_([this, &test, &pool, pause = time_between_kills(pause)] {
           // Workers may take longer to start than they are let live, on a busy machine, and nothing would
           // ever be done; where a kill looks like an exit, that is a crash loop. So one that has started
           // comes in between, and works for as long as there was none.
@@ -74,8 +74,9 @@ class Killer {
           while (!done_) {
             const std::vector<Pid> workers = only_proven ? proven_workers(pool) : pool.worker_pids();
             if (only_proven && !workers.empty()) std::this_thread::sleep_for(Clock::now() - last_kill);
-            if (!workers.empty() && test.try_to_kill(workers[random() % workers.size()])) {
-              ++kills_;
+            const Pid victim = workers.empty() ? 0 : workers[random() % workers.size()];
+            if (victim != 0 && test.try_to_kill(victim)) {
+              victims_.push_back(victim);
               last_kill = Clock::now();
               only_proven = !only_proven;
             }
@@ -83,16 +84,18 @@ class Killer {
           }
         }) {}
   ~Killer() { stop(); }
-  /// How many it has killed.
+  /// How many it has killed. All of them are dead: none claims a job any more.
   int stop() {
     done_ = true;
     if (thread_.joinable()) thread_.join();
-    return kills_;
+    for (const Pid victim : victims_) EXPECT_TRUE(becomes_true([&] { return test_.is_dead(victim); }));
+    return static_cast<int>(victims_.size());
   }
 
  private:
+  const PoolTest& test_;
   std::atomic<bool> done_{false};
-  int kills_ = 0;
+  std::vector<Pid> victims_;
   std::thread thread_;
 };
 

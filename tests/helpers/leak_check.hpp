@@ -16,7 +16,7 @@ namespace procpool::testing {
 /// it is a process, killed.
 class LeakCheck : public ::testing::EmptyTestEventListener {
  public:
-  static constexpr std::chrono::seconds patience{5};
+  static constexpr std::chrono::seconds patience{20};
 
   void OnTestStart(const ::testing::TestInfo& test) override;
   void OnTestEnd(const ::testing::TestInfo& test) override;

@@ -172,7 +172,7 @@ int wait_at(std::string gate, int value) {
 }
 
 bool goes_away(Pid pid) {
-  return becomes_true([&] { return is_gone(pid); }, std::chrono::seconds(10));
+  return becomes_true([&] { return is_gone(pid); }, std::chrono::seconds(30));
 }
 
 int write_stderr(std::string text) {

@@ -185,7 +185,9 @@ TEST_F(Supervision, RingsToTheLoopThatAreLostCostOnlyTime) {
 }
 
 TEST_F(Supervision, AnExitThatIsToldLateSettlesItsJobWhenItIsTold) {
-  Pool pool(options(2));
+  PoolOptions patient = options(2);
+  patient.lost_worker_timeout = 1h;
+  Pool pool(std::move(patient));
   faulty->hold_exits();
   const auto crash = pool.apply_async(tasks::segfault);
   EXPECT_TRUE(becomes_true([&] { return faulty->held_exits() == 1; }));
@@ -197,7 +199,9 @@ TEST_F(Supervision, AnExitThatIsToldLateSettlesItsJobWhenItIsTold) {
 }
 
 TEST_F(Supervision, WhatWaitsAtADeadWorkerGoesElsewhereBeforeItsExitIsTold) {
-  Pool pool(options(2));
+  PoolOptions patient = options(2);
+  patient.lost_worker_timeout = 1h;
+  Pool pool(std::move(patient));
   faulty->hold_exits();
   const auto crash = pool.apply_async(tasks::segfault);
   std::vector<ApplyResult<int>> others;
