@@ -2,17 +2,19 @@
 // The part of the Dispatcher that takes what workers answer, and settles jobs.
 #include "dispatcher/dispatcher.hpp"
 #include "dispatcher/loss.hpp"
+#include "make_error.hpp"
 
 #include <algorithm>
 #include <new>
+#include <tuple>
 #include <utility>
 
 namespace procpool::detail {
 namespace {
 
 /// The host's, where it could not keep an answer.
-std::exception_ptr out_of_memory() {
-  return std::make_exception_ptr(std::bad_alloc());
+std::exception_ptr out_of_memory() noexcept {
+  return make_error([] { return std::make_exception_ptr(std::bad_alloc()); });
 }
 
 }  // namespace
@@ -80,8 +82,8 @@ void Dispatcher::settle(Worker& worker, const InFlight& flight, Answer&& answer)
   jobs_done_ += answer.count;
   if (answer.last) retire(worker, "that was its last job");
   if (flight.announce) {
-    const TimePoint now = settings_.now();
-    submission.started(flight.unit, worker.pid, std::max(flight.published, now - answer.elapsed));
+    std::ignore =
+        tell_start(flight, worker.pid, std::max(flight.published, settings_.now() - answer.elapsed));
   }
   if (submission.settled(flight.unit)) return;  // discarded meanwhile, as a whole
   std::exception_ptr error = answer.out_of_memory ? out_of_memory() : nullptr;
@@ -95,7 +97,8 @@ void Dispatcher::settle(Worker& worker, const InFlight& flight, Answer&& answer)
   }
   if (!error) {
     worker.channel.blame("its result makes no sense");
-    error = loss(worker.pid, ExitStatus{}, worker.channel.violation(), false, nullptr);
+    error = make_error(
+        [&] { return loss(worker.pid, ExitStatus{}, worker.channel.violation(), false, nullptr); });
   }
   for (std::uint32_t i = 0; i < flight.count; ++i) fail_unit(submission, flight.unit + i, error, worker.pid);
 }
@@ -125,8 +128,17 @@ void Dispatcher::note_start(Worker& worker) {
   if (!worker.channel.has_begun()) return;
   const auto running = worker.channel.running(front.published, settings_.now());
   if (!running || running->id != front.submission->first_id() + front.unit) return;
-  front.announce = false;
-  front.submission->started(front.unit, worker.pid, running->started);
+  front.announce = !tell_start(front, worker.pid, running->started);
+}
+
+/// False if it has to be told again, for want of memory.
+bool Dispatcher::tell_start(const InFlight& flight, Pid pid, TimePoint when) {
+  try {
+    flight.submission->started(flight.unit, pid, when);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 void Dispatcher::fail_unit(Submission& submission, std::uint32_t unit, const std::exception_ptr& error,

@@ -3,6 +3,7 @@
 
 #include "crash/last_words.hpp"
 #include "dispatcher/loss.hpp"
+#include "make_error.hpp"
 #include "supervision/oom_kills.hpp"
 
 #include <procpool/errors.hpp>
@@ -10,6 +11,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
+#include <tuple>
 #include <utility>
 
 namespace procpool::detail {
@@ -64,14 +67,14 @@ bool Dispatcher::enqueue(Ref<Submission> submission, std::optional<TimePoint> de
     std::unique_lock lock(inbox_mutex_);
     if (settings_.max_queued != 0) {
       if (!wait_for_room(lock, deadline)) return false;
-      if (!refusal_) open_units_ += submission->units();
     }
     if (refusal_) std::rethrow_exception(refusal_);
-    submission->first_id_ = next_id_;
-    if (traced_) trace_->submitted(next_id_, settings_.now());
-    next_id_ += submission->units();
     const std::uint32_t units = submission->units();
+    submission->first_id_ = next_id_;
     inbox_.push_back({std::move(submission), 0, units});
+    if (settings_.max_queued != 0) open_units_ += units;
+    if (traced_) trace_->submitted(next_id_, settings_.now());
+    next_id_ += units;
     submitted_.store(submitted_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     inbox_filled_.store(true, std::memory_order_seq_cst);
   }
@@ -124,13 +127,19 @@ std::optional<TimePoint> Dispatcher::serve() {
   return deadline;
 }
 
-/// Whoever cannot have the lock leaves; whoever gives it back looks again.
-void Dispatcher::serve_while_hungry() {
+/// Whoever cannot have the lock leaves; whoever gives it back looks again. Without memory the loop goes on:
+/// who is here has done what it came for.
+void Dispatcher::serve_while_hungry() noexcept {
   while (inbox_waits()) {
     std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock) return;
-    pass();
-    finish_turn(lock);
+    try {
+      pass();
+      finish_turn(lock);
+    } catch (const std::bad_alloc&) {
+      loop_.serve_soon();
+      return;
+    }
   }
 }
 
@@ -173,16 +182,23 @@ void Dispatcher::catch_up() {
 
 void Dispatcher::take_in() {
   if (!inbox_filled_.load(std::memory_order_seq_cst)) return;
-  {
+  if (next_taken_in_ == taken_in_.size()) {
+    taken_in_.clear();
+    next_taken_in_ = 0;
     const std::lock_guard guard(inbox_mutex_);  // for which every submitter waits
     taken_in_.swap(inbox_);
     inbox_filled_.store(false, std::memory_order_seq_cst);
   }
-  for (Queued& queued : taken_in_) {
-    queued_units_ += queued.end - queued.first;
-    queue_.push_back(std::move(queued));
+  try {
+    for (; next_taken_in_ != taken_in_.size(); ++next_taken_in_) {
+      Queued& queued = taken_in_[next_taken_in_];
+      const std::uint32_t units = queued.end - queued.first;
+      queue_.push_back(std::move(queued));
+      queued_units_ += units;
+    }
+  } catch (const std::bad_alloc&) {
+    inbox_filled_.store(true, std::memory_order_seq_cst);  // the rest comes with the next
   }
-  taken_in_.clear();
 }
 
 /// Says whether submitters should bring what they have to the workers themselves.
@@ -281,9 +297,9 @@ void Dispatcher::check_open() const {
 }
 
 void Dispatcher::fail_waiting(const std::exception_ptr& error) {
-  std::deque<Queued> queue = std::exchange(queue_, {});
   queued_units_ = 0;
-  for (Queued& queued : queue) {
+  for (; !queue_.empty(); queue_.pop_front()) {
+    Queued& queued = queue_.front();
     if (traced_) {
       trace_stopped(*queued.submission, queued.first, queued.end - queued.first, "failed with the pool");
     }
@@ -308,10 +324,11 @@ void Dispatcher::set_memory_limit(MemorySize limit, bool by_kernel) {
   if (!by_kernel) sampled_limit_ = limit;
 }
 
-void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
+void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess>&& process,
                             std::span<const Message> greetings) {
   std::unique_lock lock = waiting_.enter(mutex_);
-  auto worker = std::make_unique<Worker>(id, std::move(process), settings_.terms);
+  workers_.reserve(workers_.size() + 1);
+  auto worker = std::make_unique<Worker>(id, *process, settings_.terms);
   if (announce_images(*worker)) {
     for (Message greeting : greetings) {
       greeting.id = no_job;
@@ -323,6 +340,7 @@ void Dispatcher::add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process,
     }
     worker->greet();
   }
+  worker->process = std::move(process);
   workers_.push_back(std::move(worker));
   if (terminated_) condemn(*workers_.back(), Condemnation::pool_terminated);
   pass();
@@ -360,6 +378,7 @@ std::optional<WorkerId> Dispatcher::retire_least_busy() {
 std::vector<WorkerId> Dispatcher::retire_all() {
   std::unique_lock lock = waiting_.enter(mutex_);
   std::vector<WorkerId> ids;
+  ids.reserve(workers_.size());
   for (const auto& worker : workers_) {
     if (worker->stays()) ids.push_back(worker->id);
     retire(*worker, closing_ ? "close" : "restart");
@@ -405,6 +424,13 @@ void Dispatcher::kill_process(WorkerId id) {
   if (Worker* worker = find(id)) worker->process->kill();
 }
 
+void Dispatcher::kill_condemned() {
+  const std::unique_lock guard = waiting_.enter(mutex_);
+  for (const auto& worker : workers_) {
+    if (worker->condemned != Condemnation::none) worker->process->kill();
+  }
+}
+
 Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
   std::unique_lock lock = waiting_.enter(mutex_);
   const auto place =
@@ -424,7 +450,9 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
   finish_turn(lock);
   // Types of the user's, which may use the pool.
   if (worker->startup_failure && !death.startup_error) {
-    death.startup_error = decode_exception(worker->startup_failure->view(), RemoteInfo{worker->pid, 0});
+    death.startup_error = make_error([&] {
+      return decode_exception(worker->startup_failure->view(), RemoteInfo{worker->pid, 0});
+    });
   }
   return death;
 }
@@ -440,8 +468,8 @@ void Dispatcher::settle_lost(Worker& worker, ExitStatus status) {
       continue;
     }
     ++jobs_lost_;
-    if (flight.announce) flight.submission->started(flight.unit, worker.pid, flight.published);
-    if (!worker.verdict) worker.verdict = verdict(worker, status);
+    if (flight.announce) std::ignore = tell_start(flight, worker.pid, flight.published);
+    if (!worker.verdict) worker.verdict = make_error([&] { return verdict(worker, status); });
     if (traced_) trace_loss(worker, flight, worker.verdict);
     fail_unit(*flight.submission, flight.unit, worker.verdict, worker.pid);
     let_go(std::move(flight.submission));

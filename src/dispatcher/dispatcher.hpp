@@ -100,13 +100,16 @@ class Dispatcher {
   /// Before the first worker. If the kernel does not see to it, workers are measured while they run jobs.
   void set_memory_limit(MemorySize limit, bool by_kernel);
   /// The greetings, a hello last, are sent before all jobs; their spans live as long as the Dispatcher.
-  void add_worker(WorkerId id, std::unique_ptr<WorkerProcess> process, std::span<const Message> greetings);
+  /// The process is taken, or there is no memory, and std::bad_alloc is thrown.
+  void add_worker(WorkerId id, std::unique_ptr<WorkerProcess>&& process, std::span<const Message> greetings);
   void worker_started(WorkerId id, Pid pid);
   /// Lets the worker with the least to do finish what it has begun, and end; nothing if there is none.
   std::optional<WorkerId> retire_least_busy();
   /// The same for all that there are. Any thread.
   std::vector<WorkerId> retire_all();
   void kill_process(WorkerId id);
+  /// All that DispatcherLoop::kill() was called for, again.
+  void kill_condemned();
 
   struct Death {
     Pid pid = 0;
@@ -161,7 +164,7 @@ class Dispatcher {
   bool make_callbacks() const { return settings_.make_callbacks && settings_.make_callbacks(); }
   bool enqueue(Ref<Submission> submission, std::optional<TimePoint> deadline);
   bool wait_for_room(std::unique_lock<std::mutex>& lock, std::optional<TimePoint> deadline);
-  void serve_while_hungry();
+  void serve_while_hungry() noexcept;
   [[nodiscard]] bool inbox_waits() const noexcept;
   void pass();
   void end_turn();
@@ -173,6 +176,7 @@ class Dispatcher {
   void take_answer(Worker& worker, Answer&& answer);
   void settle(Worker& worker, const InFlight& flight, Answer&& answer);
   void note_start(Worker& worker);
+  [[nodiscard]] static bool tell_start(const InFlight& flight, Pid pid, TimePoint when);
   void refill();
   void stage_round(TimePoint now, std::uint32_t few, std::uint32_t most, std::size_t& wakes);
   [[nodiscard]] bool stage_next(Worker& worker, std::uint32_t most, TimePoint now);
@@ -254,7 +258,9 @@ class Dispatcher {
   // Who serves.
   alignas(64) mutable std::mutex mutex_;
   std::atomic<std::uint64_t> settled_{0};  ///< of those that were submitted
-  std::vector<Queued> taken_in_;           ///< empty, but for its memory: the inbox's next
+  /// What was taken from the inbox; its memory is the inbox's next.
+  std::vector<Queued> taken_in_;
+  std::size_t next_taken_in_ = 0;  ///< the first of them that is not in the queue yet
   std::deque<Queued> queue_;
   std::size_t queued_units_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;

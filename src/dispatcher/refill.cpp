@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <new>
 #include <utility>
 
 namespace procpool::detail {
@@ -183,7 +185,8 @@ bool Dispatcher::rebalance() {
   return moved;
 }
 
-/// The newest `count` jobs of the worker, which it has not claimed, go to the front of the queue.
+/// The newest `count` jobs of the worker, which it has not claimed, go to the front of the queue. They fail
+/// if there is no memory for that.
 void Dispatcher::put_back(Worker& worker, std::uint32_t count) {
   while (count != 0) {
     InFlight flight = worker.out.pop_back(count);
@@ -200,7 +203,16 @@ void Dispatcher::put_back(Worker& worker, std::uint32_t count) {
         continue;
       }
     }
-    queue_.push_front({std::move(flight.submission), flight.unit, flight.unit + flight.count});
+    Queued again{std::move(flight.submission), flight.unit, flight.unit + flight.count};
+    try {
+      queue_.push_front(std::move(again));
+    } catch (const std::bad_alloc&) {
+      queued_units_ -= flight.count;
+      const std::exception_ptr error = std::current_exception();
+      for (std::uint32_t unit = again.first; unit < again.end; ++unit)
+        fail_unit(*again.submission, unit, error, 0);
+      let_go(std::move(again.submission));
+    }
   }
 }
 

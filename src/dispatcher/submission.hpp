@@ -58,7 +58,8 @@ struct Limits {
 
 /// A number of units, each of which settles once: by accept() or by fail(). A unit is one item, or a chunk of
 /// items, and travels as one message or, with others, in a pack. All members are called with the Dispatcher's
-/// lock held, unless said otherwise, and none calls code of the user's.
+/// lock held, unless said otherwise, and none calls code of the user's. Without memory nothing of a job is
+/// lost but what somebody would be told on the way.
 class Submission : public Waitable {
  public:
   Submission(const Submission&) = delete;
@@ -83,8 +84,9 @@ class Submission : public Waitable {
   /// How long to wait for the end of a worker that is being killed.
   [[nodiscard]] virtual Duration lost_worker_timeout() const noexcept = 0;
   /// A limit of the unit has passed while it ran. The hard one is told when the kill is under way.
-  virtual void limit_passed(std::uint32_t unit, bool soft) = 0;
-  /// The worker began with the unit. Told only where Message::announce was set.
+  virtual void limit_passed(std::uint32_t unit, bool soft) noexcept = 0;
+  /// The worker began with the unit. Told only where Message::announce was set. Throws std::bad_alloc if the
+  /// worker waits for a word that there is no memory to ask for.
   virtual void started(std::uint32_t unit, Pid pid, TimePoint when) = 0;
   /// The task reports how far it is; false if the bytes make no sense.
   [[nodiscard]] virtual bool progressed(std::uint32_t unit, std::span<const std::byte> bytes) = 0;
@@ -93,9 +95,9 @@ class Submission : public Waitable {
   /// In both cases none has settled then.
   [[nodiscard]] virtual bool accept(std::uint32_t unit, Answer&& answer, Pid pid) = 0;
   /// `pid` is the worker that had begun with the unit; 0 if none had.
-  virtual void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) = 0;
+  virtual void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) noexcept = 0;
   /// Takes a reference, which may be the last one, off the Dispatcher: nothing of the user's may end here.
-  virtual void let_go(Ref<Submission>&& self) { const Ref<Submission> ended = std::move(self); }
+  virtual void let_go(Ref<Submission>&& self) noexcept { const Ref<Submission> ended = std::move(self); }
   /// Something else that becomes ready with this, or nullptr.
   [[nodiscard]] virtual Waitable* listener() const noexcept = 0;
 

@@ -18,12 +18,15 @@ TraceEvent about(const Worker& worker, TraceKind kind, TimePoint begin) {
   return event;
 }
 
+/// None without memory.
 std::string words_of(const std::exception_ptr& error) {
   if (!error) return {};
   try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& failure) {
-    return failure.what();
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& failure) {
+      return failure.what();
+    }
   } catch (...) {
     return {};
   }

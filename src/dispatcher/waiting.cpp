@@ -24,6 +24,19 @@ Duration time_left(std::optional<TimePoint> deadline) {
   return std::clamp(*deadline - Clock::now(), Duration::zero(), longest_sleep);
 }
 
+/// Calls the function when it ends, also by an exception.
+template <class F>
+class AtEnd {
+ public:
+  explicit AtEnd(F function) : function_(std::move(function)) {}
+  AtEnd(const AtEnd&) = delete;
+  AtEnd& operator=(const AtEnd&) = delete;
+  ~AtEnd() { function_(); }
+
+ private:
+  F function_;
+};
+
 }  // namespace
 
 std::unique_lock<std::mutex> Waiting::enter(std::mutex& mutex) const {
@@ -59,6 +72,13 @@ void Waiting::set_bell(std::unique_lock<std::mutex>& lock, HostBell* bell) {
 bool Waiting::wait(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, Waitable& waitable,
                    std::optional<TimePoint> deadline) {
   waitable.waiters_.fetch_add(1, std::memory_order_relaxed);
+  const AtEnd leave([&] {
+    waitable.waiters_.fetch_sub(1, std::memory_order_relaxed);
+    if (awaited_ == nullptr && !followers_.empty()) {
+      followers_.front()->leads = true;
+      followers_.front()->wake.notify_one();
+    }
+  });
   while (!waitable.ready() && (!deadline || Clock::now() < *deadline)) {
     if (may_lead()) {
       lead(dispatcher, lock, waitable, deadline);
@@ -69,11 +89,6 @@ bool Waiting::wait(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
       }
       if (!waitable.ready()) follow(lock, waitable, deadline);
     }
-  }
-  waitable.waiters_.fetch_sub(1, std::memory_order_relaxed);
-  if (awaited_ == nullptr && !followers_.empty()) {
-    followers_.front()->leads = true;
-    followers_.front()->wake.notify_one();
   }
   return waitable.ready();
 }
@@ -87,6 +102,11 @@ void Waiting::lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
   const Waitable* const awaited_before = std::exchange(awaited_, &waitable);
   const bool slept_before = std::exchange(leader_sleeps_, false);
   leader_ = std::this_thread::get_id();
+  const AtEnd leave([&] {
+    awaited_ = awaited_before;
+    leader_sleeps_ = slept_before;
+    if (awaited_ == nullptr) leader_ = {};
+  });
   TimePoint held_since = Clock::now();
   const auto wanted = [&] {
     return wanted_.load(std::memory_order_relaxed) != 0 && Clock::now() - held_since > longest_hold;
@@ -121,9 +141,6 @@ void Waiting::lead(Dispatcher& dispatcher, std::unique_lock<std::mutex>& lock, W
     leader_sleeps_ = false;
     if (bell_ == nullptr) leader_left_bell_.notify_all();
   }
-  awaited_ = awaited_before;
-  leader_sleeps_ = slept_before;
-  if (awaited_ == nullptr) leader_ = {};
 }
 
 void Waiting::follow(std::unique_lock<std::mutex>& lock, Waitable& waitable,

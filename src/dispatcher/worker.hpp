@@ -144,8 +144,9 @@ class InFlightQueue {
 };
 
 struct Worker {
-  Worker(WorkerId worker_id, std::unique_ptr<WorkerProcess> worker_process, const WorkerTerms& terms)
-      : id(worker_id), process(std::move(worker_process)), channel(*process, terms) {}
+  /// The process is given to it once all of it is there.
+  Worker(WorkerId worker_id, WorkerProcess& worker_process, const WorkerTerms& terms)
+      : id(worker_id), channel(worker_process, terms) {}
 
   WorkerId id;
   std::unique_ptr<WorkerProcess> process;

@@ -42,9 +42,10 @@ void CallbackQueue::run_thread() {
 }
 
 void CallbackQueue::set_error_handler(std::function<void(std::exception_ptr)> handler) {
+  auto shared = std::make_shared<const std::function<void(std::exception_ptr)>>(std::move(handler));
   {
     const std::lock_guard guard(mutex_);
-    on_error_.swap(handler);
+    on_error_.swap(shared);
   }
   // What the old one holds ends here, without the lock.
 }
@@ -109,9 +110,9 @@ void CallbackQueue::call(const std::function<void()>& callback) {
     std::unique_lock lock(mutex_);
     const auto on_error = on_error_;
     lock.unlock();
-    if (!on_error) return;
+    if (!on_error || !*on_error) return;
     try {
-      on_error(std::current_exception());
+      (*on_error)(std::current_exception());
     } catch (...) {
       // Who was to be told of errors has one: there is nobody left to tell.
     }

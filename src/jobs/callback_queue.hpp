@@ -52,7 +52,8 @@ class CallbackQueue : public std::enable_shared_from_this<CallbackQueue> {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> calls_;
-  std::function<void(std::exception_ptr)> on_error_;
+  /// Shared: a call of it goes on when it has been replaced.
+  std::shared_ptr<const std::function<void(std::exception_ptr)>> on_error_;
   std::thread thread_;
   std::thread::id thread_id_;   ///< of the thread, or of whoever makes the calls in its place
   std::function<void()> wake_;  ///< only without a thread

@@ -53,12 +53,16 @@ bool Job::has_functions() const noexcept {
 }
 
 /// The thread of the callbacks ends what the functions hold. It may do so at once: no reference stays here.
-void Job::let_go(Ref<Submission>&& self) {
+void Job::let_go(Ref<Submission>&& self) noexcept {
   if (has_functions()) {
-    context_->callbacks->push([job = std::move(self)] {});
-  } else {
-    Submission::let_go(std::move(self));
+    try {
+      context_->callbacks->push([job = std::move(self)] {});
+      return;
+    } catch (const std::bad_alloc&) {
+      // Then it is us.
+    }
   }
+  Submission::let_go(std::move(self));
 }
 
 Limits Job::limits() const noexcept {
@@ -84,8 +88,19 @@ JobInfo Job::info(std::uint32_t unit, Pid pid) const {
   return {first_id() + unit, pid, correlation_id()};
 }
 
-/// What the user's function throws is reported, and logged if nobody said that it may.
-void Job::call_back(std::function<void()> call) const {
+/// A call for which there is no memory is not made; says whether it is.
+template <class F>
+bool Job::call_back(F call) const noexcept {
+  try {
+    push_call(std::move(call));
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+/// What the user's function throws is reported, and logged if nobody said that it may. Throws std::bad_alloc.
+void Job::push_call(std::function<void()> call) const {
   context_->callbacks->push([job = Ref<const Job>::share(this), call = std::move(call)] {
     try {
       call();
@@ -103,7 +118,7 @@ void Job::call_back(std::function<void()> call) const {
   });
 }
 
-void Job::limit_passed(std::uint32_t, bool soft) {
+void Job::limit_passed(std::uint32_t, bool soft) noexcept {
   if (!options_ || !options_->on_timeout) return;
   call_back([this, soft] { options_->on_timeout(soft, soft ? limits().soft : limits().hard); });
 }
@@ -161,12 +176,16 @@ bool Job::progressed(std::uint32_t, std::span<const std::byte> bytes) {
   bytes = bytes.subspan(sizeof fraction);
   const std::uint32_t cost = static_cast<std::uint32_t>(bytes.size()) + cost_of_report;
   if (reports_waiting_.load(std::memory_order_relaxed) + cost > most_reports_waiting) return true;
-  reports_waiting_.fetch_add(cost, std::memory_order_relaxed);
-  std::string note(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  call_back([this, fraction, cost, note = std::move(note)] {
-    reports_waiting_.fetch_sub(cost, std::memory_order_relaxed);
-    options_->on_progress(fraction, note);
-  });
+  try {
+    std::string note(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    push_call([this, fraction, cost, note = std::move(note)] {
+      reports_waiting_.fetch_sub(cost, std::memory_order_relaxed);
+      options_->on_progress(fraction, note);
+    });
+    reports_waiting_.fetch_add(cost, std::memory_order_relaxed);
+  } catch (const std::bad_alloc&) {
+    // The next report makes up for it.
+  }
   return true;
 }
 
@@ -175,8 +194,8 @@ void Job::started(std::uint32_t unit, Pid pid, TimePoint when) {
     const auto given = [](Duration limit) {
       return limit.count() != 0 ? std::optional(limit) : std::nullopt;
     };
-    call_back([this, about = info(unit, pid), soft = given(limits().soft), hard = given(limits().hard)] {
-      context_->on_timeout_set(about, soft, hard);
+    call_back([this, unit, pid, given] {
+      context_->on_timeout_set(info(unit, pid), given(limits().soft), given(limits().hard));
     });
   }
   if (context_->synack) {
@@ -188,7 +207,7 @@ void Job::started(std::uint32_t unit, Pid pid, TimePoint when) {
 
 /// An accept callback that throws refuses the job.
 void Job::ask_for_word(std::uint32_t unit, Pid pid, TimePoint when) {
-  call_back([this, unit, pid, when] {
+  push_call([this, unit, pid, when] {
     std::exception_ptr refusal;
     try {
       if (options_ && options_->on_accept) options_->on_accept(pid, when);
@@ -205,14 +224,14 @@ std::exception_ptr Job::refused() {
   return std::make_exception_ptr(Terminated("procpool: the accept callback refused the job", SIGTERM));
 }
 
-void Job::units_ended(std::uint32_t first, std::uint32_t count, Pid pid) {
+void Job::units_ended(std::uint32_t first, std::uint32_t count, Pid pid) noexcept {
   if (pid == 0 || !tells_of_limits() || !context_->on_timeout_cancel) return;
   for (std::uint32_t unit = first; unit != first + count; ++unit) {
-    call_back([this, about = info(unit, pid)] { context_->on_timeout_cancel(about); });
+    call_back([this, unit, pid] { context_->on_timeout_cancel(info(unit, pid)); });
   }
 }
 
-void Job::finish() {
+void Job::finish() noexcept {
   set_ready();
   if (holds_slot_) context_->semaphore->release();
   if (arrivals_) {
@@ -220,7 +239,13 @@ void Job::finish() {
     arrivals_->push(JobHandle(this));
   }
   if (const auto actions = std::move(actions_)) {
-    for (auto& action : *actions) context_->callbacks->push(std::move(action));
+    for (auto& action : *actions) {
+      try {
+        context_->callbacks->push(std::move(action));
+      } catch (const std::bad_alloc&) {
+        // A future whose action ends here is told of a broken promise.
+      }
+    }
   }
   if (context_->on_job_ready) {
     call_back([this] {
@@ -271,7 +296,7 @@ bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
   return true;
 }
 
-void Call::fail(std::uint32_t, const std::exception_ptr& error, Pid pid) {
+void Call::fail(std::uint32_t, const std::exception_ptr& error, Pid pid) noexcept {
   pid_ = pid;
   error_ = error;
   units_ended(0, 1, pid);

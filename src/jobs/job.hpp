@@ -79,16 +79,19 @@ class Job : public Submission {
   void settle_empty() { finish(); }
   /// It has taken a slot of JobContext::semaphore, to be given back when it has settled.
   void hold_slot() noexcept { holds_slot_ = true; }
-  void set_arrivals(Ref<Arrivals> arrivals) noexcept { arrivals_ = std::move(arrivals); }
+  void set_arrivals(Ref<Arrivals> arrivals) {
+    if (arrivals && !arrivals_) arrivals->expect_one();
+    arrivals_ = std::move(arrivals);
+  }
 
   // --- for the Dispatcher
 
   [[nodiscard]] Limits limits() const noexcept override;
   [[nodiscard]] Duration lost_worker_timeout() const noexcept override;
-  void limit_passed(std::uint32_t unit, bool soft) override;
+  void limit_passed(std::uint32_t unit, bool soft) noexcept override;
   [[nodiscard]] bool progressed(std::uint32_t unit, std::span<const std::byte> bytes) override;
   void started(std::uint32_t unit, Pid pid, TimePoint when) override;
-  void let_go(Ref<Submission>&& self) override;
+  void let_go(Ref<Submission>&& self) noexcept override;
   [[nodiscard]] Waitable* listener() const noexcept override { return arrivals_.get(); }
 
  protected:
@@ -98,11 +101,11 @@ class Job : public Submission {
   /// What all messages of the job have in common.
   void describe_job(Message& message) const noexcept;
   /// To be called for the units that a worker had begun with, when they have settled.
-  void units_ended(std::uint32_t first, std::uint32_t count, Pid pid);
+  void units_ended(std::uint32_t first, std::uint32_t count, Pid pid) noexcept;
   /// The worker that runs, or ran, the unit.
   virtual std::vector<Pid> settled_pids() const = 0;
   /// The outcome is there.
-  void finish();
+  void finish() noexcept;
 
   [[nodiscard]] static std::exception_ptr refused();
 
@@ -111,7 +114,9 @@ class Job : public Submission {
   [[nodiscard]] bool tells_of_limits() const noexcept;
   [[nodiscard]] bool has_functions() const noexcept;
   void ask_for_word(std::uint32_t unit, Pid pid, TimePoint when);
-  void call_back(std::function<void()> call) const;
+  template <class F>
+  bool call_back(F call) const noexcept;
+  void push_call(std::function<void()> call) const;
 
   std::shared_ptr<const JobContext> context_;
   std::unique_ptr<JobOptions> options_;  ///< with the limits that are in force; nullptr: the context's are
@@ -135,7 +140,7 @@ class Call final : public Job {
   void describe(std::uint32_t unit, std::uint32_t most, Message& message) const override;
   [[nodiscard]] bool settled(std::uint32_t) const noexcept override { return ready(); }
   [[nodiscard]] bool accept(std::uint32_t unit, Answer&& answer, Pid pid) override;
-  void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) override;
+  void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) noexcept override;
 
   [[nodiscard]] std::size_t items() const noexcept override { return 1; }
   [[nodiscard]] std::span<const std::byte> value(std::size_t item) const override;

@@ -44,6 +44,7 @@ void MapJob::describe(std::uint32_t unit, std::uint32_t most, Message& message) 
 
 bool MapJob::accept(std::uint32_t unit, Answer&& answer, Pid pid) {
   const std::size_t item = first_item(unit);
+  keep_pid(pid);
   switch (answer.kind) {
     case ResultKind::items:
       if (items_.chunksize() == 1) return false;
@@ -98,9 +99,13 @@ bool MapJob::accept_items(std::size_t first, std::uint32_t count, std::span<cons
   return bytes.empty() || make_no_sense();
 }
 
-void MapJob::fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) {
-  for (std::uint32_t i = 0; i < item_count(unit); ++i) {
-    keep_failure(first_item(unit) + i, pid, error);
+void MapJob::fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) noexcept {
+  try {
+    make_room_for_failures(item_count(unit));
+    for (std::uint32_t i = 0; i < item_count(unit); ++i) keep_failure(first_item(unit) + i, pid, error);
+    keep_pid(pid);
+  } catch (const std::bad_alloc&) {
+    unnoted_ = error;
   }
   units_done(unit, 1, pid);
 }
@@ -115,10 +120,13 @@ void MapJob::keep_failure(std::size_t item, Pid pid, const std::exception_ptr& e
   failures_.push_back({item, pid, error});
 }
 
-void MapJob::units_done(std::uint32_t first, std::uint32_t count, Pid pid) {
+void MapJob::keep_pid(Pid pid) {
+  if (pid != 0 && std::find(pids_.begin(), pids_.end(), pid) == pids_.end()) pids_.push_back(pid);
+}
+
+void MapJob::units_done(std::uint32_t first, std::uint32_t count, Pid pid) noexcept {
   std::fill_n(unit_settled_.begin() + static_cast<std::ptrdiff_t>(first), count, true);
   units_ended(first, count, pid);
-  if (pid != 0 && std::find(pids_.begin(), pids_.end(), pid) == pids_.end()) pids_.push_back(pid);
   units_left_ -= count;
   if (units_left_ != 0) return;
   std::sort(failures_.begin(), failures_.end(),
@@ -137,11 +145,12 @@ std::span<const std::byte> MapJob::value(std::size_t item) const {
       std::lower_bound(failures_.begin(), failures_.end(), item,
                        [](const Failure& candidate, std::size_t wanted) { return candidate.item < wanted; });
   if (failure != failures_.end() && failure->item == item) std::rethrow_exception(error_of(*failure));
+  if (unnoted_) std::rethrow_exception(unnoted_);
   return results_[item];
 }
 
 std::exception_ptr MapJob::error() const {
-  return failures_.empty() ? nullptr : error_of(failures_.front());
+  return failures_.empty() ? unnoted_ : error_of(failures_.front());
 }
 
 }  // namespace procpool::detail

@@ -25,7 +25,7 @@ class MapJob final : public Job {
   void describe(std::uint32_t unit, std::uint32_t most, Message& message) const override;
   [[nodiscard]] bool settled(std::uint32_t unit) const noexcept override { return unit_settled_[unit]; }
   [[nodiscard]] bool accept(std::uint32_t unit, Answer&& answer, Pid pid) override;
-  void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) override;
+  void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) noexcept override;
 
   [[nodiscard]] std::size_t items() const noexcept override { return items_.items(); }
   [[nodiscard]] std::span<const std::byte> value(std::size_t item) const override;
@@ -47,7 +47,8 @@ class MapJob final : public Job {
                                   Pid pid);
   void make_room_for_failures(std::size_t count);
   void keep_failure(std::size_t item, Pid pid, const std::exception_ptr& error);
-  void units_done(std::uint32_t first, std::uint32_t count, Pid pid);
+  void keep_pid(Pid pid);
+  void units_done(std::uint32_t first, std::uint32_t count, Pid pid) noexcept;
   [[nodiscard]] std::exception_ptr error_of(const Failure& failure) const;
 
   std::uint64_t task_;
@@ -57,6 +58,7 @@ class MapJob final : public Job {
   std::vector<bool> unit_settled_;
   MapResults results_;
   std::vector<Failure> failures_;
+  std::exception_ptr unnoted_;  ///< of items for whose failure there was no memory: which, nobody knows
   std::vector<Pid> pids_;
 };
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -30,6 +31,15 @@ void close_what_failed_init_keeps(const uv_loop_t& loop) {
   uv_fs_t request;
   uv_fs_close(nullptr, &request, descriptor, nullptr);
   uv_fs_req_cleanup(&request);
+}
+
+/// libuv's own code must not be unwound.
+template <class F>
+void call(F&& callback) {
+  try {
+    callback();
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 std::uint64_t to_milliseconds_up(Duration duration) {
@@ -145,7 +155,7 @@ void UvLoop::on_poll(uv_poll_t* handle, int /*status*/, int /*events*/) {
   // With an error (ECONNRESET on a socket whose peer died with unread bytes), libuv has stopped the handle
   // and tells it once; so do we. Who listens finds the error when it reads.
   const auto state = static_cast<WatchState*>(handle->data)->shared_from_this();
-  state->on_readable();
+  call(state->on_readable);
 }
 
 void UvLoop::post(std::function<void()> action) {
@@ -153,16 +163,26 @@ void UvLoop::post(std::function<void()> action) {
     const std::lock_guard lock(mutex_);
     posted_.push_back(std::move(action));
   }
+  ring();
+}
+
+void UvLoop::wake() noexcept {
+  woken_.store(true, std::memory_order_release);
+  ring();
+}
+
+void UvLoop::ring() noexcept {
   uv_async_send(&wake_);
   if (signal_) signal_->set();
 }
 
 void UvLoop::serve_posted() {
+  if (woken_.exchange(false, std::memory_order_acq_rel)) call(on_wake_);
   {
     const std::lock_guard lock(mutex_);
     serving_.swap(posted_);
   }
-  for (auto& action : serving_) action();
+  for (auto& action : serving_) call(action);
   serving_.clear();
 }
 
@@ -191,7 +211,7 @@ void UvLoop::serve_timer() {
     return;
   }
   due_.reset();
-  if (on_timer_) on_timer_();
+  if (on_timer_) call(on_timer_);
 }
 
 void UvLoop::run() {
@@ -200,8 +220,7 @@ void UvLoop::run() {
 
 void UvLoop::stop() noexcept {
   stop_.store(true, std::memory_order_release);
-  uv_async_send(&wake_);
-  if (signal_) signal_->set();
+  ring();
 }
 
 void UvLoop::run_once(std::optional<Duration> timeout) {

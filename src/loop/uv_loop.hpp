@@ -21,10 +21,13 @@
 namespace procpool::detail {
 
 /// A libuv loop with one timer. Served by one thread at a time, with run(), run_once() or both in turn; that
-/// thread is "the loop's thread" while it serves. Only post() and stop() may be called by other threads.
+/// thread is "the loop's thread" while it serves. Only post(), wake() and stop() may be called by other
+/// threads.
 ///
 /// The destructor closes every handle, drops what was posted and not yet called, and ends all watches; a
 /// Watch that is destroyed later does nothing. It must not run within a callback of the loop.
+///
+/// A callback may throw std::bad_alloc, of which nobody hears: what it was about has to come up again.
 class UvLoop final : public EventLoop {
  public:
   /// Throws SpawnError if the system has no descriptors or memory left.
@@ -41,6 +44,10 @@ class UvLoop final : public EventLoop {
 
   /// Called on the loop's thread when the timer is due. Set it before set_timer().
   void on_timer(std::function<void()> callback) { on_timer_ = std::move(callback); }
+  /// Called on the loop's thread after wake(), before what was posted. Set it before wake().
+  void on_wake(std::function<void()> callback) { on_wake_ = std::move(callback); }
+  /// Unlike post() it needs no memory. Any thread.
+  void wake() noexcept;
 
   /// Sets the one timer, in place of what was set before; nullopt sets none. It fires once, never early. On
   /// the loop's thread. Moving a due time back, or clearing it, costs no system call: the wake-up that was
@@ -70,6 +77,7 @@ class UvLoop final : public EventLoop {
 
   static void on_poll(uv_poll_t* handle, int status, int events);
   void serve_posted();
+  void ring() noexcept;
   void arm(TimePoint due);
   void serve_timer();
   void close_all() noexcept;
@@ -82,10 +90,12 @@ class UvLoop final : public EventLoop {
   std::unique_ptr<LoopSignal> signal_;     ///< null where libuv has a descriptor to wait for
   std::unique_ptr<PreciseTimer> precise_;  ///< null where the system has none
   std::function<void()> on_timer_;
+  std::function<void()> on_wake_;
   std::optional<TimePoint> due_;    ///< when the timer shall fire
   std::optional<TimePoint> armed_;  ///< when the system will wake us; never later than due_
 
   std::atomic<bool> stop_{false};
+  std::atomic<bool> woken_{false};
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;   ///< guarded by mutex_
   std::vector<std::function<void()>> serving_;  ///< the loop's thread only

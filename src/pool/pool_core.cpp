@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <new>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -78,6 +79,8 @@ std::shared_ptr<TraceRecorder> make_trace(const PoolOptions& options,
 PoolCore::PoolCore(PoolOptions&& options)
     : processes_(checked_processes(options)),
       terms_(checked_terms(options)),
+      terminated_(std::make_exception_ptr(Terminated("procpool: the pool was terminated", SIGTERM))),
+      closed_(std::make_exception_ptr(PoolClosedError("procpool: the pool is closed"))),
       host_(current_process_id()),
       threads_(options.threads),
       allow_restart_(options.allow_restart),
@@ -106,6 +109,7 @@ PoolCore::PoolCore(PoolOptions&& options)
   }
   if (trace_) trace_->write_to(open_checked_trace(options));
   loop_.on_timer([this] { serve(); });
+  loop_.on_wake([this] { serve(); });
   if (!threads_) context_->callbacks->do_without_thread([this] { loop_.post([] {}); });
   backend_->open(setup_, loop_, supervisor_);
   if (setup_.memory_limit) {
@@ -201,10 +205,20 @@ void PoolCore::end() {
 }
 
 void PoolCore::serve() {
-  serve_posted_.store(false, std::memory_order_seq_cst);
-  next_limit_ = context_->dispatcher->serve();
-  if (trace_) trace_due_ = trace_->tick(Clock::now());
-  set_timer();
+  serve_asked_.store(false, std::memory_order_seq_cst);
+  try {
+    if (stop_asked_.exchange(false, std::memory_order_seq_cst)) supervisor_.stop();
+    if (drained_.exchange(false, std::memory_order_seq_cst)) {
+      ending_ = true;
+      supervisor_.retire_all();
+    }
+    if (kills_missed_.exchange(false, std::memory_order_seq_cst)) context_->dispatcher->kill_condemned();
+    next_limit_ = context_->dispatcher->serve();
+    if (trace_) trace_due_ = trace_->tick(Clock::now());
+    set_timer();
+  } catch (const std::bad_alloc&) {
+    loop_.set_timer(Clock::now() + tick);
+  }
 }
 
 void PoolCore::set_timer() {
@@ -248,34 +262,45 @@ void PoolCore::note_ending(TimePoint now) {
 }
 
 void PoolCore::serve_soon() noexcept {
-  if (serve_posted_.exchange(true, std::memory_order_seq_cst)) return;
-  loop_.post([this] { serve(); });
+  if (serve_asked_.exchange(true, std::memory_order_seq_cst)) return;
+  loop_.wake();
 }
 
 void PoolCore::kill(WorkerId worker) noexcept {
-  loop_.post([this, worker] { supervisor_.kill(worker); });
+  try {
+    loop_.post([this, worker] { supervisor_.kill(worker); });
+  } catch (const std::bad_alloc&) {
+    kills_missed_.store(true, std::memory_order_seq_cst);
+    serve_soon();
+  }
 }
 
 void PoolCore::drained() noexcept {
-  loop_.post([this] {
-    ending_ = true;
-    supervisor_.retire_all();
-    set_timer();
-  });
+  drained_.store(true, std::memory_order_seq_cst);
+  serve_soon();
+}
+
+/// Calls a hook later, if there is one; if there is no memory for that, not at all.
+template <class... Arguments>
+void PoolCore::call_hook(const std::function<void(Arguments...)>& hook, std::decay_t<Arguments>... about) {
+  if (!hook) return;
+  try {
+    context_->callbacks->push([hook, ... about = std::move(about)] { hook(about...); });
+  } catch (const std::bad_alloc&) {
+    // It has to do without.
+  }
 }
 
 void PoolCore::worker_up(WorkerInfo worker) {
-  if (on_process_up_) context_->callbacks->push([hook = on_process_up_, worker] { hook(worker); });
+  call_hook(on_process_up_, worker);
 }
 
 void PoolCore::log(std::string message) {
-  if (on_log_) context_->callbacks->push([hook = on_log_, text = std::move(message)] { hook(text); });
+  call_hook(on_log_, std::move(message));
 }
 
 void PoolCore::worker_down(WorkerInfo worker, ExitStatus status) {
-  if (on_process_down_) {
-    context_->callbacks->push([hook = on_process_down_, worker, status] { hook(worker, status); });
-  }
+  call_hook(on_process_down_, worker, status);
 }
 
 void PoolCore::failed(const std::exception_ptr& error) {
@@ -387,10 +412,10 @@ void PoolCore::close() {
 
 void PoolCore::terminate() {
   terminating_.store(true, std::memory_order_relaxed);
-  loop_.post([this] { supervisor_.stop(); });
-  context_->dispatcher->terminate(
-      std::make_exception_ptr(Terminated("procpool: the pool was terminated", SIGTERM)),
-      std::make_exception_ptr(PoolClosedError("procpool: the pool is closed")));
+  // Before workers end: they are not to be replaced.
+  stop_asked_.store(true, std::memory_order_seq_cst);
+  serve_soon();
+  context_->dispatcher->terminate(terminated_, closed_);
   serve_soon();
 }
 

@@ -75,6 +75,8 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   void drive(Duration longest) override;
   bool make_callbacks() const { return callback_maker_(); }
   void start_callbacks();
+  template <class... Arguments>
+  void call_hook(const std::function<void(Arguments...)>& hook, std::decay_t<Arguments>... about);
   void worker_up(WorkerInfo worker) override;
   void log(std::string message) override;
   void worker_down(WorkerInfo worker, ExitStatus status) override;
@@ -92,6 +94,9 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
 
   std::atomic<std::size_t> processes_;
   const WorkerTerms terms_;
+  /// What jobs and callers are told when the pool ends: made while there is memory.
+  const std::exception_ptr terminated_;
+  const std::exception_ptr closed_;
   const Pid host_;
   const bool threads_;
   const bool allow_restart_;
@@ -107,7 +112,11 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   UvLoop loop_;
   std::shared_ptr<const JobContext> context_;
   Supervisor supervisor_;
-  std::atomic<bool> serve_posted_{false};
+  // What the loop's thread is asked for, without memory.
+  std::atomic<bool> serve_asked_{false};
+  std::atomic<bool> stop_asked_{false};
+  std::atomic<bool> drained_{false};
+  std::atomic<bool> kills_missed_{false};
   TimePoint last_busy_;
   std::optional<TimePoint> next_limit_;
   std::optional<TimePoint> trace_due_;

@@ -2,12 +2,14 @@
 #include "supervision/supervisor.hpp"
 
 #include "channel/layout.hpp"
+#include "make_error.hpp"
 #include "signal_name.hpp"
 
 #include <procpool/errors.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -88,10 +90,22 @@ void Supervisor::settle_in() {
 
 void Supervisor::start_one() {
   const WorkerId id = next_id_++;
-  auto process = backend_.start(id, sizeof(ChannelMemory));
-  alive_.insert(id);
-  starting_.insert(id);
-  dispatcher_.add_worker(id, std::move(process), greetings_);
+  std::unique_ptr<WorkerProcess> process;
+  try {
+    alive_.insert(id);
+    starting_.insert(id);
+    process = backend_.start(id, sizeof(ChannelMemory));
+  } catch (...) {
+    alive_.erase(id);
+    starting_.erase(id);
+    throw;
+  }
+  try {
+    dispatcher_.add_worker(id, std::move(process), greetings_);
+  } catch (...) {
+    if (process) process->kill();  // and its end will be told
+    throw;
+  }
 }
 
 void Supervisor::fill_up() {
@@ -122,7 +136,8 @@ void Supervisor::start_failed(WorkerId worker, std::error_code error, std::strin
   alive_.erase(worker);
   leaving_.erase(worker);
   dispatcher_.worker_exited(worker, ExitStatus{});
-  const auto failure = std::make_exception_ptr(SpawnError(std::string(what), error));
+  const auto failure =
+      make_error([&] { return std::make_exception_ptr(SpawnError(std::string(what), error)); });
   if (!settled_in_) {
     if (!start_error_) start_error_ = failure;
     return;
@@ -134,15 +149,19 @@ void Supervisor::start_failed(WorkerId worker, std::error_code error, std::strin
 
 void Supervisor::note_failed_start(const std::exception_ptr& error) {
   if (!replacing_) return;
-  std::string words = words_of(error, "procpool: a worker could not be started");
-  if (settings_.trace != nullptr) {
-    TraceEvent event;
-    event.kind = TraceKind::start_failed;
-    event.begin = Clock::now();
-    event.text = words;
-    settings_.trace->add(std::move(event));
+  try {
+    std::string words = words_of(error, "procpool: a worker could not be started");
+    if (settings_.trace != nullptr) {
+      TraceEvent event;
+      event.kind = TraceKind::start_failed;
+      event.begin = Clock::now();
+      event.text = words;
+      settings_.trace->add(std::move(event));
+    }
+    owner_.log(std::move(words));
+  } catch (const std::bad_alloc&) {
+    // Nobody hears of it.
   }
-  owner_.log(std::move(words));
   // Those that were started together are one try, and the next is not before the last of them has failed.
   if (!next_start_) ++failed_starts_;
   if (alive_.empty() && failed_starts_ >= most_failed_starts) {
@@ -216,9 +235,13 @@ void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
   const std::uint64_t startups = dispatcher_.startups();
   if (startups_at_failure_.load(std::memory_order_relaxed) != startups) failed_startups_ = 0;
   if (!replacing_ || death.expected) return;
-  std::string words = "procpool: worker " + std::to_string(death.pid) + " was lost: " + status.to_string();
-  if (death.startup_error) words += ": " + words_of(death.startup_error, "its initializer has thrown");
-  owner_.log(std::move(words));
+  try {
+    std::string words = "procpool: worker " + std::to_string(death.pid) + " was lost: " + status.to_string();
+    if (death.startup_error) words += ": " + words_of(death.startup_error, "its initializer has thrown");
+    owner_.log(std::move(words));
+  } catch (const std::bad_alloc&) {
+    // Nobody hears of it.
+  }
   if (!death.was_up) startups_at_failure_.store(startups, std::memory_order_relaxed);
   // One that was killed while it started tells nothing of the next; for those the limit on restarts is
   // enough.
@@ -226,17 +249,18 @@ void Supervisor::note_death(const Dispatcher::Death& death, ExitStatus status) {
   const std::size_t most_startups =
       killed ? std::max(settings_.max_restarts, settings_.processes + spare_startups)
              : settings_.processes + spare_startups;
+  const char* why = nullptr;
   if (!death.was_up && ++failed_startups_ > most_startups) {
-    fail(death.startup_error
-             ? startup_failure(death.startup_error)
-             : std::make_exception_ptr(RestartFreqExceeded(
-                   "procpool: workers die before they can run a task (" + status.to_string() + ")")));
+    why = "workers die before they can run a task (";
   } else if (!restarts_.allow(Clock::now())) {
-    fail(death.startup_error ? startup_failure(death.startup_error)
-                             : std::make_exception_ptr(RestartFreqExceeded(
-                                   "procpool: workers die faster than max_restarts allows (the last: " +
-                                   status.to_string() + ")")));
+    why = "workers die faster than max_restarts allows (the last: ";
   }
+  if (why == nullptr) return;
+  fail(make_error([&] {
+    if (death.startup_error) return startup_failure(death.startup_error);
+    return std::make_exception_ptr(
+        RestartFreqExceeded(std::string("procpool: ") + why + status.to_string() + ")"));
+  }));
 }
 
 void Supervisor::fail(const std::exception_ptr& error) {

@@ -2,6 +2,7 @@
 #include "trace/trace_recorder.hpp"
 
 #include <exception>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -49,7 +50,12 @@ void TraceRecorder::add(TraceEvent&& event) noexcept {
       }
     }
     const bool rare = event.kind != TraceKind::job;
-    events_.push_back(std::move(event));
+    try {
+      events_.push_back(std::move(event));
+    } catch (const std::bad_alloc&) {
+      ++left_out_;
+      return;
+    }
     write_now = !write_requested_ && (rare || events_.size() >= settings_.most_events / 2);
     write_requested_ = write_requested_ || write_now;
     first = events_.size() == 1 && !write_requested_;

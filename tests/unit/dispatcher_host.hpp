@@ -72,7 +72,7 @@ class FakeSubmission final : public detail::Submission {
   }
   [[nodiscard]] detail::Limits limits() const noexcept override { return job_limits; }
   [[nodiscard]] Duration lost_worker_timeout() const noexcept override { return lost_timeout; }
-  void limit_passed(std::uint32_t, bool soft) override { ++(soft ? soft_passed : hard_passed); }
+  void limit_passed(std::uint32_t, bool soft) noexcept override { ++(soft ? soft_passed : hard_passed); }
   void started(std::uint32_t unit, Pid pid, TimePoint) override {
     ++units_of_it[unit].starts;
     units_of_it[unit].started_on = pid;
@@ -85,7 +85,7 @@ class FakeSubmission final : public detail::Submission {
     for (std::uint32_t i = 0; i < answer.count; ++i) settle(unit + i, pid);
     return true;
   }
-  void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) override {
+  void fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) noexcept override {
     units_of_it[unit].failed = true;
     units_of_it[unit].error = error;
     settle(unit, pid);
