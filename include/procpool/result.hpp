@@ -121,7 +121,8 @@ class ApplyResult : public detail::ResultBase {
 
   /// A future that becomes ready with the job, made so by the callback thread.
   [[nodiscard]] std::future<T> to_future() const { return detail::make_future<T>(*this, handle_); }
-  /// `co_await result` gives what get() gives. The coroutine goes on in the callback thread.
+  /// `co_await result` gives what get() gives. The coroutine goes on in the callback thread. GCC 12 destroys
+  /// aggregates that are made within a co_await expression twice: submit with options in a statement before.
   [[nodiscard]] auto operator co_await() const { return detail::ResultAwaiter<ApplyResult>(*this, handle_); }
 };
 

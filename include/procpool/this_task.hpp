@@ -12,8 +12,11 @@
 #include <procpool/export.hpp>
 #include <procpool/types.hpp>
 
+#include <concepts>
+#include <memory>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 
 namespace procpool::this_task {
 
@@ -50,23 +53,42 @@ class PROCPOOL_EXPORT on_soft_timeout {
   using Handler = void (*)(void* data);
 
   explicit on_soft_timeout(Handler handler, void* data = nullptr) noexcept;
-  /// `function()` is called; it has to outlive this object.
+  /// `function()` is called: a function, or an object that outlives this one or has no state.
   template <class F>
-  requires requires(F& function) { function(); }
-  explicit on_soft_timeout(F& function) noexcept
-      : on_soft_timeout([](void* data) { (*static_cast<F*>(data))(); }, &function) {}
-  /// A function object without state.
-  template <class F>
-  requires requires(F& function) { function(); }
-  explicit on_soft_timeout(const F&& function) noexcept : on_soft_timeout([](void*) { F{}(); }, nullptr) {
-    static_cast<void>(function);
-  }
+  requires(
+      std::invocable<std::remove_reference_t<F>&> &&
+      !std::same_as<std::remove_cvref_t<F>, on_soft_timeout>) explicit on_soft_timeout(F&& function) noexcept
+      : on_soft_timeout(caller_of<F>(), place_of(function)) {}
   ~on_soft_timeout();
   on_soft_timeout(const on_soft_timeout&) = delete;
   on_soft_timeout& operator=(const on_soft_timeout&) = delete;
 
  private:
   friend struct SoftTimeoutAccess;
+
+  template <class F>
+  static Handler caller_of() noexcept {
+    using Object = std::remove_reference_t<F>;
+    if constexpr (std::is_pointer_v<std::decay_t<F>>) {
+      return [](void* place) { static_cast<void>(reinterpret_cast<std::decay_t<F>>(place)()); };
+    } else if constexpr (std::is_lvalue_reference_v<F>) {
+      return [](void* place) { static_cast<void>((*static_cast<Object*>(place))()); };
+    } else {
+      static_assert(std::is_empty_v<Object> && std::is_default_constructible_v<Object>,
+                    "procpool: what on_soft_timeout shall call is gone before the limit: give an object that "
+                    "has state a "
+                    "name, so that it outlives the on_soft_timeout");
+      return [](void*) { static_cast<void>(std::remove_const_t<Object>{}()); };
+    }
+  }
+  template <class F>
+  static void* place_of(F& function) noexcept {
+    if constexpr (std::is_pointer_v<std::decay_t<F>>) {
+      return reinterpret_cast<void*>(std::decay_t<F>(function));
+    } else {
+      return const_cast<void*>(static_cast<const void*>(std::addressof(function)));
+    }
+  }
 
   Handler handler_;
   void* data_;

@@ -207,10 +207,14 @@ void PoolCore::end() {
 void PoolCore::serve() {
   serve_asked_.store(false, std::memory_order_seq_cst);
   try {
-    if (stop_asked_.exchange(false, std::memory_order_seq_cst)) supervisor_.stop();
-    if (drained_.exchange(false, std::memory_order_seq_cst)) {
+    if (stop_asked_.load(std::memory_order_seq_cst)) {
+      supervisor_.stop();
+      stop_asked_.store(false, std::memory_order_seq_cst);
+    }
+    if (drained_.load(std::memory_order_seq_cst)) {
       ending_ = true;
       supervisor_.retire_all();
+      drained_.store(false, std::memory_order_seq_cst);
     }
     if (kills_missed_.exchange(false, std::memory_order_seq_cst)) context_->dispatcher->kill_condemned();
     next_limit_ = context_->dispatcher->serve();

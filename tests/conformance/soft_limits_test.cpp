@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -113,6 +114,25 @@ int make_handler_too_late() {
   const this_task::on_soft_timeout watch(count);
   return calls;
 }
+int calls_of_many = 0;
+void count_call() {
+  ++calls_of_many;
+}
+/// How many of the handlers are called, of each kind that there is one.
+int make_handlers_of_all_kinds_too_late() {
+  while (!this_task::soft_timeout_requested()) in_memory::check_alive();
+  calls_of_many = 0;
+  const auto named = [] { ++calls_of_many; };
+  std::function<void()> erased = count_call;
+  const auto pointer = &count_call;
+  const this_task::on_soft_timeout of_function(count_call);
+  const this_task::on_soft_timeout of_pointer(pointer);
+  const this_task::on_soft_timeout of_constant(named);
+  const this_task::on_soft_timeout of_object(erased);
+  const this_task::on_soft_timeout of_temporary([] { return ++calls_of_many; });
+  const this_task::on_soft_timeout of_data([](void* data) { ++*static_cast<int*>(data); }, &calls_of_many);
+  return calls_of_many;
+}
 int sleep_without_procpool() {
   // Ends early: the sleep of the standard library would go on after a signal.
   std::atomic<bool> interrupted{false};
@@ -199,6 +219,13 @@ TEST_P(SoftLimits, AHandlerIsCalledOnce) {
 TEST_P(SoftLimits, AHandlerThatComesTooLateIsCalledAtOnce) {
   Pool pool = make_pool(1);
   EXPECT_EQ(pool.apply_async(make_handler_too_late, std::tuple{}, {.soft_timeout = 20ms}).get(patience), 1);
+}
+
+TEST_P(SoftLimits, AHandlerMayBeAFunctionOrAnyObjectThatCanBeCalled) {
+  Pool pool = make_pool(1);
+  EXPECT_EQ(pool.apply_async(make_handlers_of_all_kinds_too_late, std::tuple{}, {.soft_timeout = 20ms})
+                .get(patience),
+            6);
 }
 
 TEST_P(SoftLimits, TheInnermostHandlerComesFirstAndGivesBack) {

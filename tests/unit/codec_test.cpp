@@ -223,6 +223,7 @@ TEST(Codec, ContainersKeepTheirElements) {
   expect_same(std::list<std::string>{"x", "y"});
   expect_same(std::forward_list<int>{3, 2, 1});
   expect_same(std::array<bool, 3>{true, false, true});
+  expect_same(std::array<int, 0>{});
   expect_same(std::array<std::string, 2>{"p", "q"});
   expect_same(std::map<std::string, std::vector<int>>{{"a", {1}}, {"b", {}}});
   expect_same(std::multimap<int, int>{{1, 2}, {1, 1}, {0, 5}, {1, 3}});

@@ -207,11 +207,13 @@ void load(InputArchive& archive, cereal::SizeTag<T>& tag) {
 
 template <class T>
 void save(OutputArchive& archive, const cereal::BinaryData<T>& data) {
-  archive.write(data.data, static_cast<std::size_t>(data.size));
+  // cereal gives a std::array of no elements a byte, at no place.
+  if (data.data != nullptr) archive.write(data.data, static_cast<std::size_t>(data.size));
 }
 template <class T>
 void load(InputArchive& archive, cereal::BinaryData<T>& data) {
   using Element = std::remove_all_extents_t<std::remove_pointer_t<std::remove_reference_t<T>>>;
+  if (data.data == nullptr) return;
   const std::byte* from = archive.take(static_cast<std::size_t>(data.size));
   if constexpr (std::is_same_v<std::remove_cv_t<Element>, bool>) {
     auto* to = static_cast<bool*>(data.data);
