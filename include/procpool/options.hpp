@@ -206,7 +206,8 @@ struct PoolOptions {
   std::string trace{};
 };
 
-/// For Pool::apply_async. T is what the task returns. Callbacks run on the pool's callback thread.
+/// For Pool::apply_async. T is what the task returns. Callbacks run on the pool's callback thread. One for
+/// which the host has no memory is not called.
 template <class T>
 struct CallOptions {
   using Callback =
