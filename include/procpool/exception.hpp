@@ -232,6 +232,6 @@ PROCPOOL_EXPORT void encode_current_exception(ByteBuffer& out) noexcept;
 
 /// Lets exceptions of this type come back from workers as what they are. At namespace scope, in a source file
 /// of the program that both throws and catches it.
-#define PROCPOOL_EXCEPTION(...)                                                               \
-  [[maybe_unused]] static const bool PROCPOOL_DETAIL_JOIN(procpool_exception_, __COUNTER__) = \
+#define PROCPOOL_EXCEPTION(...)                                                                    \
+  [[maybe_unused]] static const bool PROCPOOL_DETAIL_JOIN(procpool_exception_at_line_, __LINE__) = \
       ::procpool::detail::register_exception<__VA_ARGS__>()

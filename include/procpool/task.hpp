@@ -197,4 +197,4 @@ template <class S>
 /// make_thumbnail);`. At namespace scope, in a source file of the program or shared library that workers run.
 #define PROCPOOL_TASK(name, ...)                                                              \
   [[maybe_unused]] static const ::procpool::detail::NamedTaskEntry PROCPOOL_DETAIL_TASK_JOIN( \
-      procpool_task_, __COUNTER__)(name, ::procpool::detail::Constant<__VA_ARGS__>{})
+      procpool_task_at_line_, __LINE__)(name, ::procpool::detail::Constant<__VA_ARGS__>{})

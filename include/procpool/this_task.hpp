@@ -74,10 +74,10 @@ class PROCPOOL_EXPORT on_soft_timeout {
     } else if constexpr (std::is_lvalue_reference_v<F>) {
       return [](void* place) { static_cast<void>((*static_cast<Object*>(place))()); };
     } else {
-      static_assert(std::is_empty_v<Object> && std::is_default_constructible_v<Object>,
-                    "procpool: what on_soft_timeout shall call is gone before the limit: give an object that "
-                    "has state a "
-                    "name, so that it outlives the on_soft_timeout");
+      static_assert(
+          std::is_empty_v<Object> && std::is_default_constructible_v<Object>,
+          "procpool: what on_soft_timeout shall call is gone before the limit: give an object that has "
+          "state a name, so that it outlives the on_soft_timeout");
       return [](void*) { static_cast<void>(std::remove_const_t<Object>{}()); };
     }
   }

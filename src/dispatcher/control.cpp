@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace procpool::detail {
 
@@ -148,11 +149,14 @@ void Dispatcher::forget_queued(const Submission& submission, const InQueue& foun
   const auto place = [this](std::size_t index) {
     return queue_.begin() + static_cast<std::ptrdiff_t>(index);
   };
-  const auto kept = std::remove_if(place(found.first), place(found.end), [&](Queued& queued) {
-    if (queued.submission.get() != &submission) return false;
-    let_go(std::move(queued.submission));
-    return true;
-  });
+  auto kept = place(found.first);
+  for (auto queued = kept; queued != place(found.end); ++queued) {
+    if (queued->submission.get() == &submission) {
+      let_go(std::move(queued->submission));
+    } else {
+      std::swap(*kept++, *queued);
+    }
+  }
   queue_.erase(kept, place(found.end));
   queued_units_ -= found.units;
 }

@@ -135,7 +135,7 @@ void Dispatcher::serve_while_hungry() noexcept {
     if (!lock) return;
     try {
       pass();
-      finish_turn(lock);
+      end_turn();
     } catch (const std::bad_alloc&) {
       loop_.serve_soon();
       return;
@@ -204,7 +204,8 @@ void Dispatcher::take_in() {
 /// Says whether submitters should bring what they have to the workers themselves.
 void Dispatcher::note_hunger() noexcept {
   bool hungry = false;
-  if (queue_.empty()) {
+  // For what there was no memory to take in, the loop's ticks will do.
+  if (queue_.empty() && next_taken_in_ == taken_in_.size()) {
     const std::uint32_t enough = depth_.jobs() / 2;
     hungry = std::any_of(workers_.begin(), workers_.end(), [enough](const auto& worker) {
       return worker->takes_jobs() && worker->jobs_out() <= enough;
@@ -282,6 +283,9 @@ void Dispatcher::terminate(const std::exception_ptr& error, const std::exception
   catch_up();
   for (const auto& worker : workers_) condemn(*worker, Condemnation::pool_terminated);
   fail_waiting(terminated_);
+  // For want of memory some may be in the inbox still; none comes any more.
+  take_in();
+  fail_waiting(terminated_);
   tell_if_drained();
   finish_turn(lock);
 }
@@ -297,9 +301,7 @@ void Dispatcher::check_open() const {
 }
 
 void Dispatcher::fail_waiting(const std::exception_ptr& error) {
-  queued_units_ = 0;
-  for (; !queue_.empty(); queue_.pop_front()) {
-    Queued& queued = queue_.front();
+  const auto fail_all_of = [&](Queued& queued) {
     if (traced_) {
       trace_stopped(*queued.submission, queued.first, queued.end - queued.first, "failed with the pool");
     }
@@ -307,7 +309,11 @@ void Dispatcher::fail_waiting(const std::exception_ptr& error) {
       fail_unit(*queued.submission, unit, error, 0);
     }
     let_go(std::move(queued.submission));
-  }
+  };
+  queued_units_ = 0;
+  for (; !queue_.empty(); queue_.pop_front()) fail_all_of(queue_.front());
+  // And what there was no memory to put into the queue.
+  while (next_taken_in_ != taken_in_.size()) fail_all_of(taken_in_[next_taken_in_++]);
 }
 
 // --- workers
@@ -435,7 +441,11 @@ Dispatcher::Death Dispatcher::worker_exited(WorkerId id, ExitStatus status) {
   std::unique_lock lock = waiting_.enter(mutex_);
   const auto place =
       std::find_if(workers_.begin(), workers_.end(), [id](const auto& worker) { return worker->id == id; });
-  if (place == workers_.end()) return {};
+  if (place == workers_.end()) {
+    Death of_nobody;  // there was no memory to take it on
+    of_nobody.expected = true;
+    return of_nobody;
+  }
   const std::unique_ptr<Worker> worker = std::move(*place);
   workers_.erase(place);
 

@@ -1,29 +1,39 @@
 // SPDX-License-Identifier: MIT
 #include "jobs/callback_queue.hpp"
 
-#include <system_error>
+#include <exception>
+#include <iterator>
 #include <utility>
 
 namespace procpool::detail {
 
 void CallbackQueue::push(std::function<void()> callback) {
+  Calls one;
+  one.push_front(std::move(callback));
+  // libc++ leaves a copy of a small function where it was moved from, which must not be the last to end.
+  callback = nullptr;
+  push_all(std::move(one));
+}
+
+void CallbackQueue::push_all(Calls&& calls) noexcept {
+  if (calls.empty()) return;
   std::unique_lock lock(mutex_);
   if (finished_) {
     lock.unlock();
-    call(callback);
+    for (const auto& callback : calls) call(callback);
     return;
   }
-  calls_.push_back(std::move(callback));
-  // libc++ leaves a copy of a small function where it was moved from, which must not be the last to end.
-  callback = nullptr;
+  const bool woken = !calls_.empty();
+  calls_.splice_after(last_, calls);
+  for (auto next = std::next(last_); next != calls_.end(); ++next) last_ = next;
   if (!threaded_) {
-    if (calls_.size() == 1 && wake_) wake_();
+    if (!woken && wake_) wake_();
     return;
   }
   try {
     run_thread();
-  } catch (const std::system_error&) {
-    // The next call tries again.
+  } catch (const std::exception&) {
+    // The next call tries again: there is no thread to be had, or no memory.
   }
   changed_.notify_all();
 }
@@ -120,11 +130,12 @@ void CallbackQueue::call(const std::function<void()>& callback) {
 }
 
 void CallbackQueue::call_next(std::unique_lock<std::mutex>& lock) {
-  std::function<void()> next = std::move(calls_.front());
-  calls_.pop_front();
+  Calls next;
+  next.splice_after(next.before_begin(), calls_, calls_.before_begin());
+  if (calls_.empty()) last_ = calls_.before_begin();
   lock.unlock();
-  call(next);
-  next = nullptr;
+  call(next.front());
+  next.clear();
   lock.lock();
 }
 

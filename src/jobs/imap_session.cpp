@@ -109,18 +109,23 @@ struct ImapSession::State {
   /// False if there was no room in time.
   bool send(std::optional<TimePoint> deadline) {
     unsent->set_arrivals(arrivals);
+    if (!arrivals) waiting.emplace_back();  // while nothing is lost if there is no memory for it
+    bool sent = false;
     try {
-      if (!pool.core()->try_submit(unsent, deadline)) return false;
+      sent = pool.core()->try_submit(unsent, deadline);
     } catch (...) {
       fail(std::current_exception());
       unsent = {};
-      return true;
+    }
+    if (!sent) {
+      if (!arrivals) waiting.pop_back();
+      return !unsent;
     }
     ++out;
     unsent->retain();
     newest = JobHandle(unsent.get());
     unsent = {};
-    if (!arrivals) waiting.push_back(newest);
+    if (!arrivals) waiting.back() = newest;
     return true;
   }
 

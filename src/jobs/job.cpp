@@ -57,12 +57,12 @@ void Job::let_go(Ref<Submission>&& self) noexcept {
   if (has_functions()) {
     try {
       context_->callbacks->push([job = std::move(self)] {});
-      return;
     } catch (const std::bad_alloc&) {
-      // Then it is us.
+      // It has ended here.
     }
+  } else {
+    Submission::let_go(std::move(self));
   }
-  Submission::let_go(std::move(self));
 }
 
 Limits Job::limits() const noexcept {
@@ -88,14 +88,13 @@ JobInfo Job::info(std::uint32_t unit, Pid pid) const {
   return {first_id() + unit, pid, correlation_id()};
 }
 
-/// A call for which there is no memory is not made; says whether it is.
+/// A call for which there is no memory is not made.
 template <class F>
-bool Job::call_back(F call) const noexcept {
+void Job::call_back(F call) const noexcept {
   try {
     push_call(std::move(call));
-    return true;
   } catch (const std::bad_alloc&) {
-    return false;
+    // Nobody hears of it.
   }
 }
 
@@ -125,10 +124,8 @@ void Job::limit_passed(std::uint32_t, bool soft) noexcept {
 
 void Job::when_ready(std::function<void()> action) {
   context_->callbacks->start();
-  if (!ready() && context_->dispatcher->unless_ready(*this, [&] {
-        if (!actions_) actions_ = std::make_unique<std::vector<std::function<void()>>>();
-        actions_->push_back(std::move(action));
-      })) {
+  if (!ready() &&
+      context_->dispatcher->unless_ready(*this, [&] { actions_.push_front(std::move(action)); })) {
     return;
   }
   context_->callbacks->push(std::move(action));
@@ -238,15 +235,8 @@ void Job::finish() noexcept {
     retain();
     arrivals_->push(JobHandle(this));
   }
-  if (const auto actions = std::move(actions_)) {
-    for (auto& action : *actions) {
-      try {
-        context_->callbacks->push(std::move(action));
-      } catch (const std::bad_alloc&) {
-        // A future whose action ends here is told of a broken promise.
-      }
-    }
-  }
+  actions_.reverse();
+  context_->callbacks->push_all(std::move(actions_));
   if (context_->on_job_ready) {
     call_back([this] {
       const std::vector<Pid> pids = settled_pids();

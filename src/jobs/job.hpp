@@ -115,14 +115,14 @@ class Job : public Submission {
   [[nodiscard]] bool has_functions() const noexcept;
   void ask_for_word(std::uint32_t unit, Pid pid, TimePoint when);
   template <class F>
-  bool call_back(F call) const noexcept;
+  void call_back(F call) const noexcept;
   void push_call(std::function<void()> call) const;
 
   std::shared_ptr<const JobContext> context_;
   std::unique_ptr<JobOptions> options_;  ///< with the limits that are in force; nullptr: the context's are
   Ref<Arrivals> arrivals_;
-  /// For when it is ready; under the Dispatcher's lock.
-  std::unique_ptr<std::vector<std::function<void()>>> actions_;
+  /// For when it is ready, the last first; under the Dispatcher's lock.
+  CallbackQueue::Calls actions_;
   std::atomic<std::uint32_t> reports_waiting_{0};  ///< in bytes, of progress
   // Last, so that most compilers put the first member of a Call behind it: a million jobs may wait.
   bool holds_slot_ = false;

@@ -44,7 +44,7 @@ void MapJob::describe(std::uint32_t unit, std::uint32_t most, Message& message) 
 
 bool MapJob::accept(std::uint32_t unit, Answer&& answer, Pid pid) {
   const std::size_t item = first_item(unit);
-  keep_pid(pid);
+  if (answer.kind != ResultKind::refused) keep_pid(pid);
   switch (answer.kind) {
     case ResultKind::items:
       if (items_.chunksize() == 1) return false;
@@ -103,9 +103,13 @@ void MapJob::fail(std::uint32_t unit, const std::exception_ptr& error, Pid pid) 
   try {
     make_room_for_failures(item_count(unit));
     for (std::uint32_t i = 0; i < item_count(unit); ++i) keep_failure(first_item(unit) + i, pid, error);
-    keep_pid(pid);
   } catch (const std::bad_alloc&) {
     unnoted_ = error;
+  }
+  try {
+    keep_pid(pid);
+  } catch (const std::bad_alloc&) {
+    // Then it is one pid less that handles tell.
   }
   units_done(unit, 1, pid);
 }

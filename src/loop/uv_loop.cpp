@@ -177,11 +177,12 @@ void UvLoop::ring() noexcept {
 }
 
 void UvLoop::serve_posted() {
-  if (woken_.exchange(false, std::memory_order_acq_rel)) call(on_wake_);
   {
     const std::lock_guard lock(mutex_);
     serving_.swap(posted_);
   }
+  // After that, so that who wakes and then posts is heard in this order.
+  if (woken_.exchange(false, std::memory_order_acq_rel)) call(on_wake_);
   for (auto& action : serving_) call(action);
   serving_.clear();
 }

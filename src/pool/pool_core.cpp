@@ -110,7 +110,7 @@ PoolCore::PoolCore(PoolOptions&& options)
   if (trace_) trace_->write_to(open_checked_trace(options));
   loop_.on_timer([this] { serve(); });
   loop_.on_wake([this] { serve(); });
-  if (!threads_) context_->callbacks->do_without_thread([this] { loop_.post([] {}); });
+  if (!threads_) context_->callbacks->do_without_thread([this] { loop_.wake(); });
   backend_->open(setup_, loop_, supervisor_);
   if (setup_.memory_limit) {
     const bool by_kernel = backend_->enforces_memory_limit();
@@ -308,8 +308,8 @@ void PoolCore::worker_down(WorkerInfo worker, ExitStatus status) {
 }
 
 void PoolCore::failed(const std::exception_ptr& error) {
-  context_->dispatcher->terminate(error, error);
   terminating_.store(true, std::memory_order_relaxed);
+  context_->dispatcher->terminate(error, error);
   set_timer();
 }
 
@@ -389,12 +389,12 @@ void PoolCore::resize(std::size_t grow, std::size_t shrink) {
                                 " workers");
   }
   const std::size_t wanted = now + grow - shrink;
+  loop_.post([this, wanted] { supervisor_.resize(wanted); });
   if (const auto& semaphore = context_->semaphore) {
     semaphore->grow(grow);
     semaphore->shrink(shrink);
   }
   processes_.store(wanted, std::memory_order_relaxed);
-  loop_.post([this, wanted] { supervisor_.resize(wanted); });
 }
 
 void PoolCore::restart() {

@@ -1,4 +1,4 @@
-// expect: procpool: what on_soft_timeout shall call is gone before the limit: give an object that has state a
+// expect: procpool: what on_soft_timeout shall call is gone before the limit: give an object that has
 // SPDX-License-Identifier: MIT
 #include <procpool/this_task.hpp>
 

@@ -85,6 +85,15 @@ TEST_P(Acknowledgement, AnAcceptCallbackThatThrowsRefusesTheJob) {
   EXPECT_EQ(pool.stats().restarts, 0U) << "a refusal costs no worker";
 }
 
+TEST_P(Acknowledgement, AMapOfWhichAllItemsAreRefusedWasNotAccepted) {
+  Pool pool(synack(1));
+  const auto refused =
+      pool.map_async(tasks::square, std::vector{1, 2},
+                     {.accept_callback = [](Pid, TimePoint) { throw std::runtime_error("not now"); }});
+  thrown_by<Terminated>([&] { refused.get(patience); });
+  EXPECT_FALSE(refused.accepted());
+}
+
 TEST_P(Acknowledgement, ARefusedJobMayHaveLongArguments) {
   Pool pool(synack(1));
   const auto bytes = tasks::bytes(std::size_t{5} << 20U, 5);

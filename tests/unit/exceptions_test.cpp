@@ -71,10 +71,8 @@ struct CannotBeEncoded : std::runtime_error {
   void load(Archive& /*archive*/) {}
 };
 
-// A header and a source file may have them on lines of the same number.
-// clang-format off
-PROCPOOL_EXCEPTION(ParseError); PROCPOOL_EXCEPTION(TextOnly);
-// clang-format on
+PROCPOOL_EXCEPTION(ParseError);
+PROCPOOL_EXCEPTION(TextOnly);
 PROCPOOL_EXCEPTION(QueueEmpty);
 PROCPOOL_EXCEPTION(example::Code);
 PROCPOOL_EXCEPTION(Final);

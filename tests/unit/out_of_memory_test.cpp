@@ -57,6 +57,11 @@ class Scenario : public DispatcherTest {
     memory_shortage() = {};
     return reached;
   }
+  void terminate() {
+    const auto ended = std::make_exception_ptr(Terminated("ended", 15));
+    EXPECT_TRUE(attempt([&] { dispatcher.terminate(ended, ended); }));
+    EXPECT_TRUE(attempt([&] { die(2); }));
+  }
   void expect_that_all_settle_once() {
     add_ready_worker(3);
     for (int round = 0; round < 100 && dispatcher.busy(); ++round) {
@@ -65,6 +70,9 @@ class Scenario : public DispatcherTest {
       worker(3).run_all();
       dispatcher.serve();
     }
+    expect_that_all_have_settled();
+  }
+  void expect_that_all_have_settled() {
     EXPECT_FALSE(dispatcher.busy());
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
       for (const FakeSubmission::Unit& unit : jobs_[i]->units_of_it) {
@@ -94,21 +102,32 @@ class Scenario : public DispatcherTest {
   std::vector<bool> submitted_ = std::vector<bool>(60);
 };
 
-TEST(OutOfMemory, WhatWasSubmittedSettlesOnceWhereverMemoryRunsShort) {
+/// Wherever memory runs short in the play, and however long: then it is there again, and `look` looks.
+template <class Look>
+void for_each_shortage(bool terminated, Look look) {
   for (int earlier = 0; earlier < 24; ++earlier) {
-    for (const std::uint32_t failing : {1U, 2U, 10U}) {
+    for (const std::uint32_t failing : {1U, 2U, 10U, UINT32_MAX}) {
       std::uint32_t before = 0;
       for (;; ++before) {
         Scenario scenario(earlier, before, failing);
         scenario.play();
+        if (terminated) scenario.terminate();
         if (!scenario.reached()) break;
-        scenario.expect_that_all_settle_once();
+        look(scenario);
         ASSERT_FALSE(::testing::Test::HasFailure())
-            << "allocation " << before << " and " << failing - 1 << " more, after " << earlier << " jobs";
+            << failing << " allocations fail after " << before << ", after " << earlier << " jobs";
       }
       EXPECT_GT(before, 10U) << "allocations";
     }
   }
+}
+
+TEST(OutOfMemory, WhatWasSubmittedSettlesOnce) {
+  for_each_shortage(false, [](Scenario& scenario) { scenario.expect_that_all_settle_once(); });
+}
+
+TEST(OutOfMemory, WithAPoolThatIsTerminatedAllIsSettledWhenItsWorkersAreDead) {
+  for_each_shortage(true, [](Scenario& scenario) { scenario.expect_that_all_have_settled(); });
 }
 
 }  // namespace
