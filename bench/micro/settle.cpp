@@ -44,14 +44,14 @@ class Counted final : public Submission {
   [[nodiscard]] bool settled(std::uint32_t) const noexcept override { return false; }
   [[nodiscard]] Limits limits() const noexcept override { return {}; }
   [[nodiscard]] Duration lost_worker_timeout() const noexcept override { return std::chrono::seconds(10); }
-  void limit_passed(std::uint32_t, bool) override {}
+  void limit_passed(std::uint32_t, bool) noexcept override {}
   void started(std::uint32_t, Pid, TimePoint) override {}
   [[nodiscard]] bool progressed(std::uint32_t, std::span<const std::byte>) override { return true; }
   [[nodiscard]] bool accept(std::uint32_t, Answer&& answer, Pid) override {
     answered(answer.count);
     return true;
   }
-  void fail(std::uint32_t, const std::exception_ptr&, Pid) override { answered(1); }
+  void fail(std::uint32_t, const std::exception_ptr&, Pid) noexcept override { answered(1); }
   [[nodiscard]] Waitable* listener() const noexcept override { return nullptr; }
 
  private:
