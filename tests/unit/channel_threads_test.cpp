@@ -5,6 +5,7 @@
 #include "unit/channel_pair.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -203,7 +204,7 @@ Host expect_each_once(const Host::Habits& habits) {
   // A thread that gives way waits for a turn of all others where the CPUs are busy.
   const JobId jobs = under_sanitizer || habits.salvage_of != 0 ? 100'000 : 1'000'000;
   ChannelPair pair({.max_message = ChannelPair::max_message, .longest_spin = std::chrono::microseconds(20)});
-  std::vector<std::uint8_t> runs(jobs + 1);
+  std::vector<std::uint8_t> runs(static_cast<std::size_t>(jobs + 1));
   std::uint64_t id = 0;
   Host host(pair, habits, 1);
   {
