@@ -425,15 +425,11 @@ void Dispatcher::condemn(Worker& worker, Condemnation why) {
   loop_.kill(worker.id);
 }
 
-void Dispatcher::kill_process(WorkerId id) {
-  const std::unique_lock guard = waiting_.enter(mutex_);
-  if (Worker* worker = find(id)) worker->process->kill();
-}
-
 void Dispatcher::kill_condemned() {
   const std::unique_lock guard = waiting_.enter(mutex_);
   for (const auto& worker : workers_) {
-    if (worker->condemned != Condemnation::none) worker->process->kill();
+    if (worker->condemned != Condemnation::none && !std::exchange(worker->killed, true))
+      worker->process->kill();
   }
 }
 

@@ -107,8 +107,7 @@ class Dispatcher {
   std::optional<WorkerId> retire_least_busy();
   /// The same for all that there are. Any thread.
   std::vector<WorkerId> retire_all();
-  void kill_process(WorkerId id);
-  /// All that DispatcherLoop::kill() was called for, again.
+  /// Kills all that DispatcherLoop::kill() was called for.
   void kill_condemned();
 
   struct Death {

@@ -14,7 +14,7 @@ class DispatcherLoop {
  public:
   /// Call serve() soon.
   virtual void serve_soon() noexcept = 0;
-  /// Kill the worker; worker_exited() shall follow.
+  /// Call kill_condemned() soon, because of this worker; worker_exited() shall follow.
   virtual void kill(WorkerId worker) noexcept = 0;
   /// No job is left, and none will come: close() was called. Told once.
   virtual void drained() noexcept = 0;

@@ -159,6 +159,7 @@ struct Worker {
   bool retiring = false;        ///< it gets no more jobs
   bool given_up = false;        ///< all its jobs are settled or elsewhere, and its end is still to be told
   Condemnation condemned = Condemnation::none;
+  bool killed = false;               ///< once it was condemned
   TimePoint born_at{};               ///< when its pid became known
   std::exception_ptr startup_error;  ///< why it did not start, in the host's words
   /// What its initializer threw, encoded; empty if there was no memory for it.

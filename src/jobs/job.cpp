@@ -173,15 +173,15 @@ bool Job::progressed(std::uint32_t, std::span<const std::byte> bytes) {
   bytes = bytes.subspan(sizeof fraction);
   const std::uint32_t cost = static_cast<std::uint32_t>(bytes.size()) + cost_of_report;
   if (reports_waiting_.load(std::memory_order_relaxed) + cost > most_reports_waiting) return true;
+  reports_waiting_.fetch_add(cost, std::memory_order_relaxed);
   try {
     std::string note(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     push_call([this, fraction, cost, note = std::move(note)] {
       reports_waiting_.fetch_sub(cost, std::memory_order_relaxed);
       options_->on_progress(fraction, note);
     });
-    reports_waiting_.fetch_add(cost, std::memory_order_relaxed);
   } catch (const std::bad_alloc&) {
-    // The next report makes up for it.
+    reports_waiting_.fetch_sub(cost, std::memory_order_relaxed);
   }
   return true;
 }

@@ -216,7 +216,7 @@ void PoolCore::serve() {
       supervisor_.retire_all();
       drained_.store(false, std::memory_order_seq_cst);
     }
-    if (kills_missed_.exchange(false, std::memory_order_seq_cst)) context_->dispatcher->kill_condemned();
+    if (kill_asked_.exchange(false, std::memory_order_seq_cst)) context_->dispatcher->kill_condemned();
     next_limit_ = context_->dispatcher->serve();
     if (trace_) trace_due_ = trace_->tick(Clock::now());
     set_timer();
@@ -270,13 +270,9 @@ void PoolCore::serve_soon() noexcept {
   loop_.wake();
 }
 
-void PoolCore::kill(WorkerId worker) noexcept {
-  try {
-    loop_.post([this, worker] { supervisor_.kill(worker); });
-  } catch (const std::bad_alloc&) {
-    kills_missed_.store(true, std::memory_order_seq_cst);
-    serve_soon();
-  }
+void PoolCore::kill(WorkerId /*worker*/) noexcept {
+  kill_asked_.store(true, std::memory_order_seq_cst);
+  serve_soon();
 }
 
 void PoolCore::drained() noexcept {

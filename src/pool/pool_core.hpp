@@ -117,7 +117,7 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   std::atomic<bool> serve_asked_{false};
   std::atomic<bool> stop_asked_{false};
   std::atomic<bool> drained_{false};
-  std::atomic<bool> kills_missed_{false};
+  std::atomic<bool> kill_asked_{false};
   TimePoint last_busy_;
   std::optional<TimePoint> next_limit_;
   std::optional<TimePoint> trace_due_;

@@ -268,10 +268,6 @@ void Supervisor::fail(const std::exception_ptr& error) {
   owner_.failed(error);
 }
 
-void Supervisor::kill(WorkerId worker) {
-  dispatcher_.kill_process(worker);
-}
-
 void Supervisor::retire_all() {
   stop_replacing();
   dispatcher_.retire_all();

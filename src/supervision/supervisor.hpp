@@ -77,7 +77,6 @@ class Supervisor final : public ProcessEvents {
   /// replaced.
   void settle_in();
 
-  void kill(WorkerId worker);
   /// Any number of workers, at least 1.
   void resize(std::size_t processes);
   /// Starts others in place of these, which the Dispatcher has retired.
