@@ -220,7 +220,7 @@ TEST_P(LifeCycle, EverySubmissionToAClosedPoolIsRefused) {
 }
 
 TEST_P(LifeCycle, SubmissionsThatRaceWithCloseAreEitherDoneOrRefused) {
-  const int most = in_an_emulator() || under_sanitizer ? 5'000 : 50'000;
+  const int most = in_an_emulator() || under_sanitizer ? 5'000 : unoptimized ? 20'000 : 50'000;
   for (int round = 0; round < 3; ++round) {
     Pool pool = make_pool(2);
     std::vector<std::thread> submitters;

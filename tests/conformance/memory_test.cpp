@@ -40,8 +40,8 @@ MemorySize fresh_footprint(PoolOptions options) {
   return pool.stats().workers.at(0).footprint.value();
 }
 
-std::vector<char>& hoard() {
-  static std::vector<char> bytes;
+std::string& hoard() {
+  static std::string bytes;
   return bytes;
 }
 /// Keeps so much until the worker ends.
@@ -51,8 +51,7 @@ Pid keep(std::size_t mebibytes) {
 }
 /// Needs so much for a moment.
 Pid need_for_a_moment(std::size_t mebibytes) {
-  std::vector<char> bytes(mebibytes << 20U, 'x');
-  bytes = {};
+  { const std::string needed(mebibytes << 20U, 'x'); }
   return tasks::worker_pid();
 }
 /// Allocates until it is stopped, or there are so many.
@@ -99,7 +98,7 @@ TEST_P(Memory, WhatATaskHasGivenBackDoesNotCount) {
 
 TEST_P(Memory, WhatTheHostHasDoesNotCount) {
   if (const std::string why = obstacle(); !why.empty()) GTEST_SKIP() << why;
-  const std::vector<char> of_the_host(std::size_t{256} << 20U, 'x');
+  const std::string of_the_host(std::size_t{256} << 20U, 'x');
   PoolOptions limited = options(1);
   limited.max_memory_per_child = 48 * MiB;
   limited.memory_limit = 64 * MiB;

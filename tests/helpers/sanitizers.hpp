@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Which sanitizer watches over this build, for tests that one of them cannot bear.
+/// Which sanitizer watches over this build, for tests that one of them cannot bear; and whether it is
+/// optimized.
 #pragma once
 
 namespace procpool::testing {
@@ -31,5 +32,11 @@ inline constexpr bool under_address_sanitizer = false;
 
 /// All is slower then, starts of workers by far: what is done many times over is done less often.
 inline constexpr bool under_sanitizer = under_thread_sanitizer || under_address_sanitizer;
+
+#if defined(__OPTIMIZE__)
+inline constexpr bool unoptimized = false;
+#else
+inline constexpr bool unoptimized = true;
+#endif
 
 }  // namespace procpool::testing

@@ -55,7 +55,7 @@ TEST_P(GuardianTest, AStartThatMeetsADeadLauncherGetsANewOne) {
 }
 
 /// What this program has in memory before its main() runs, if the environment says so.
-const std::vector<char> ballast(std::getenv("PROCPOOL_TEST_BALLAST") != nullptr ? 128UL << 20U : 0, 'x');
+const std::string ballast(std::getenv("PROCPOOL_TEST_BALLAST") != nullptr ? 128UL << 20U : 0, 'x');
 
 TEST(GuardianOfForkedWorkers, WhatANewLauncherHasInMemoryDoesNotCountForItsWorkers) {
   for (const std::string backend : {"fork", "forkserver"}) {

@@ -237,7 +237,7 @@ TEST_P(PoolHost, AWorkerGoesOnWithTheRandomNumbersOfTheHost) {
 
 TEST_P(PoolHost, WhatTheHostHasInMemoryDoesNotCountForAWorker) {
   constexpr std::size_t size = 128UL << 20U;
-  const std::vector<char> memory(size, 'x');
+  const std::string memory(size, 'x');
   Pool pool(options(1));
   EXPECT_EQ(pool.apply(tasks::add, 1, 2), 3);
   const PoolStats stats = pool.stats();

@@ -69,8 +69,8 @@ bool limit_memory(std::size_t more) {
   return fits(enough);
 }
 
-std::vector<char> zeros(std::size_t count) {
-  return std::vector<char>(count);
+std::string zeros(std::size_t count) {
+  return std::string(count, '\0');
 }
 
 /// Makes a pool and uses it: "ok", or the error.

@@ -202,7 +202,7 @@ class WorkerThread {
 /// Runs jobs, of which some are taken back again and again, and looks whether each has run once.
 Host expect_each_once(const Host::Habits& habits) {
   // A thread that gives way waits for a turn of all others where the CPUs are busy.
-  const JobId jobs = under_sanitizer || habits.salvage_of != 0 ? 100'000 : 1'000'000;
+  const JobId jobs = under_sanitizer || habits.salvage_of != 0 ? 100'000 : unoptimized ? 300'000 : 1'000'000;
   ChannelPair pair({.max_message = ChannelPair::max_message, .longest_spin = std::chrono::microseconds(20)});
   std::vector<std::uint8_t> runs(static_cast<std::size_t>(jobs + 1));
   std::uint64_t id = 0;

@@ -195,7 +195,8 @@ TEST(HostileBytes, UnknownAndRepeatedPointerIdsAreRefused) {
   EXPECT_FALSE(decodes<Pointers>(repeated.view()));
 }
 
-constexpr int rounds = procpool::testing::under_sanitizer ? 20'000 : 100'000;
+constexpr int rounds =
+    procpool::testing::under_sanitizer || procpool::testing::unoptimized ? 20'000 : 100'000;
 
 TEST(HostileBytes, RandomBytesAreRefusedOrAreAValue) {
   std::mt19937 random(20240501);  // NOLINT(cert-msc51-cpp): the same bytes each time
