@@ -29,7 +29,19 @@ quietly() {
 }
 
 # build NAME SOURCE [OPTION]...: configures, builds and installs. Without optimization: compiling takes longer than it would save.
+# In the background, as configuring takes one processor: finish_builds waits for all.
+building=()
 build() {
+  configure_and_build "$@" &
+  building+=($!)
+}
+finish_builds() {
+  local one failed=0
+  for one in ${building[@]+"${building[@]}"}; do wait "$one" || failed=1; done
+  return $failed
+}
+trap finish_builds EXIT
+configure_and_build() {
   local library=$1 source=$2
   shift 2
   quietly "$work/$library-configure.log" cmake -S "$source" -B "$work/$library" -DCMAKE_TOOLCHAIN_FILE="$toolchain" \
@@ -63,7 +75,10 @@ if [[ ! -e $prefix/lib/libuv_a.a && ! -e $prefix/lib/libuv.a ]]; then
   [[ -n $(find_libuv) ]] || fetch_libuv
   libuv=$(find_libuv)
   [[ -n $libuv ]] || die "the source package of libuv has not the folder that it should have"
-  build libuv "$libuv" -DLIBUV_BUILD_TESTS=OFF -DLIBUV_BUILD_BENCH=OFF
+  # 1.44 would be compiled twice, for a shared library too, which nothing here links. Later ones have an option for it.
+  sed -i -e 's/^add_library(uv SHARED ${/add_library(uv SHARED EXCLUDE_FROM_ALL ${/' -e '/^install(TARGETS uv EXPORT /,/)$/d' \
+    "$libuv/CMakeLists.txt"
+  build libuv "$libuv" -DLIBUV_BUILD_SHARED=OFF -DLIBUV_BUILD_TESTS=OFF -DLIBUV_BUILD_BENCH=OFF
 fi
 
 if [[ ! -e $prefix/lib/libgtest.a ]]; then
@@ -85,3 +100,5 @@ set_target_properties(cereal::cereal PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "$
 END
   cp -r /usr/include/cereal "$prefix/include/"
 fi
+
+finish_builds

@@ -47,7 +47,7 @@ if ((EUID != 0)); then
 fi
 echo "install-deps: installing ${missing[*]}"
 install() {
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 "${missing[@]}"
 }
 # The package lists of a fresh machine may be missing or old: fetch them only if it does not work without.
 log=$(mktemp)

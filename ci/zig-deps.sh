@@ -3,7 +3,7 @@
 # Installs the compiler zig into build/zig, and makes for each target a C and a C++ compiler of one word, which
 # cmake/toolchains/zig.cmake finds: build/zig/bin/zig-TARGET-cc and zig-TARGET-c++. Does nothing if all is there.
 #
-#   ci/zig-deps.sh TARGET...      for example: ci/zig-deps.sh aarch64-macos x86_64-linux-musl
+#   ci/zig-deps.sh [TARGET]...      for example: ci/zig-deps.sh aarch64-macos x86_64-linux-musl
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -48,12 +48,12 @@ for target in "$@"; do
   make_tool "zig-$target-c++" "c++ -target $target -fno-sanitize=all"
   # The standard library is built with the first program, with thousands of warnings that are not ours. Not by the
   # compiler's command, which takes one file at a time where there are two processors; and not in a folder above
-  # zig's, from where its paths are other ones, so that nothing of it would be used later.
+  # zig's, from where its paths are other ones, so that nothing of it would be used later. Without zig's runtime for UBSan, which nothing here links.
   [[ ! -e $work/.warm-$version-$target ]] || continue
   echo "zig-deps: the standard library for $target"
   mkdir -p "$work/warm"
   printf '#include <iostream>\nint main() { std::cout << 1; }\n' >"$work/warm/main.cpp"
-  (cd "$work/warm" && ../bin/zig build-exe main.cpp -lc++ -target "$target" -j8) >"$work/warm-$target.log" 2>&1 ||
+  (cd "$work/warm" && ../bin/zig build-exe main.cpp -lc++ -fno-ubsan-rt -target "$target" -j8) >"$work/warm-$target.log" 2>&1 ||
     { tail -n 20 "$work/warm-$target.log" >&2; die "zig cannot build for $target (all of its output in $work/warm-$target.log)"; }
   touch "$work/.warm-$version-$target"
 done

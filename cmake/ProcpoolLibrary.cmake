@@ -47,6 +47,17 @@ function(procpool_build_fast target source)
   endif()
 endfunction()
 
+# procpool_build_program_fast(<target>), if that is wanted: a program like a user's takes what the tests have precompiled, and
+# no longer shows what it does not include.
+function(procpool_build_program_fast target)
+  if(NOT PROCPOOL_FAST_PROGRAMS OR NOT PROCPOOL_FAST_BUILD OR NOT TARGET procpool_helpers)
+    return()
+  endif()
+  target_compile_definitions(${target} PRIVATE $<TARGET_PROPERTY:procpool_helpers,INTERFACE_COMPILE_DEFINITIONS>)
+  target_compile_options(${target} PRIVATE $<TARGET_PROPERTY:procpool_helpers,INTERFACE_COMPILE_OPTIONS>)
+  procpool_build_fast(${target} procpool_helpers)
+endfunction()
+
 # What a library target made of procpool's sources needs. Used for the library itself and, in shared builds,
 # for the static twin that the tests of internals link.
 function(procpool_configure_library target)

@@ -13,7 +13,7 @@ import compare
 def main(programs, work):
     svg, table = (os.path.join(work, "compare_smoke." + ending) for ending in ("svg", "md"))
     command = [sys.executable, "-B", compare.__file__, "--smoke", "--rounds", "1", "--programs", programs, "--svg", svg, "--table", table]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=200)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=550)
     wrong = []
     if done.returncode != 0:
         wrong.append("it ended with %d" % done.returncode)

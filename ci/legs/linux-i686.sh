@@ -22,6 +22,6 @@ leg_prepare() {
 leg_begin_tests() {
   [[ -n ${under_qemu:-} ]] || return 0
   export PROCPOOL_TEST_NO_SIGNALS_IN_FORKS="qemu-i386 7.2 leaves a thread with another thread's variables after a signal"
-  ctest_options+=(-R "$tests_under_qemu")
+  ctest_options+=(-j 2 -R "$tests_under_qemu")
   emulate $rule ":$rule:M::\x7f\x45\x4c\x46\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x03\x00:\xff\xff\xff\xff\xff\xfe\xfe\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-i386-static:OPF"
 }

@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: MIT
-# Compiles SOURCE with COMPILER and INCLUDES. Its first line says what must come of it:
+# Compiles SOURCE by COMMAND. Its first line says what must come of it:
 #   // expect: TEXT        an error, and TEXT in the first one
 #   // expect success      no error
 file(STRINGS ${SOURCE} first LIMIT_COUNT 1)
-set(flags "")
-foreach(dir IN LISTS INCLUDES)
-  list(APPEND flags -isystem ${dir})
-endforeach()
 execute_process(
-  COMMAND ${COMPILER} -std=c++20 -fsyntax-only -DCEREAL_THREAD_SAFE=1 ${flags} ${SOURCE}
+  COMMAND ${COMMAND} ${SOURCE}
   RESULT_VARIABLE result
   OUTPUT_VARIABLE output
   ERROR_VARIABLE output)

@@ -2,7 +2,7 @@
 # For legs whose programs qemu-user runs: the tests of procpool's parts, the conformance suite and an example. Sourced by
 # them.
 binfmt=/proc/sys/fs/binfmt_misc
-tests_under_qemu='procpool_(channel|dispatcher|supervision|unit|conformance|option)_tests|quickstart'  # as of the preset linux-aarch64
+tests_under_qemu='procpool_(channel|dispatcher|supervision|unit|conformance|large_message|option)_tests|quickstart'  # as of the preset linux-aarch64
 
 # emulate NAME RULE: workers are programs that such a program executes, so the kernel must know whom to ask for those. The
 # rule is in the kernel's own format.
