@@ -22,8 +22,6 @@ constexpr auto descendant_patience = std::chrono::seconds(3);
 /// How long killed workers may take to be gone when the backend closes.
 constexpr auto death_patience = std::chrono::seconds(5);
 
-constexpr int signal_of_kill = 9;  // SIGKILL, which <csignal> does not have on Windows
-
 constexpr const char* init_advice =
     "; add this as the first statement of main:\n    procpool::init(argc, argv);";
 

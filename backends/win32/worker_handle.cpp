@@ -17,8 +17,6 @@ constexpr UINT kill_code(int signum) noexcept {
   return 0x50510000U | (static_cast<UINT>(signum) & 0xFFFFU);
 }
 
-constexpr int signal_of_kill = 9;  // SIGKILL, which <csignal> does not have on Windows
-
 void check(const UniqueHandle& handle, const char* what) {
   if (!handle) throw_spawn_error(what, last_error());
 }

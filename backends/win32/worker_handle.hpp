@@ -22,6 +22,8 @@
 
 namespace procpool::win32 {
 
+inline constexpr int signal_of_kill = 9;  // SIGKILL, which <csignal> does not have on Windows
+
 /// Shared by the backend and the Pool's WorkerProcess. Members are for the loop's thread unless said
 /// otherwise.
 class WorkerHandle {

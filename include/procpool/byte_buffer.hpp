@@ -91,6 +91,8 @@ class ByteBuffer {
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] std::span<const std::byte> view() const noexcept { return {data(), size_}; }
   [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
+  /// Throws SerializationError if `count` more bytes are above the limit.
+  PROCPOOL_EXPORT void check_limit(std::size_t count) const;
   void set_limit(std::size_t limit) noexcept {
     limit_ = limit;
     usable_ = (std::max)(size_, (std::min)(capacity(), limit_));

@@ -62,16 +62,22 @@ class Pool {
 
   // --- one call
 
-  /// Runs f(args...) in a worker and returns its result, or throws what it threw.
+  /// Runs f(args...) in a worker and returns its result, or throws what it threw. A long string or vector
+  /// among the arguments is read until then, by other threads too.
   template <class F, class... Args>
   detail::TaskResult<F, Args...> apply(F&& f, Args&&... args) {
-    return submit<F, Args...>(nullptr, true, f, std::forward<Args>(args)...).get();
+    detail::TaskCall call = start_call<F, Args...>(f);
+    const std::size_t prefix_length = call.prefix.size();
+    const auto lent = detail::encode_arguments_lending<F>(call.prefix, std::forward<Args>(args)...);
+    return ApplyResult<detail::TaskResult<F, Args...>>(
+               handle_.call_and_wait(call.ref, prefix_length, std::move(call.prefix), lent))
+        .get();
   }
 
   /// Returns an ApplyResult of what f returns.
   template <class F, class... Args>
   requires(!detail::unpacks_tuple<F, Args...>) auto apply_async(F&& f, Args&&... args) {
-    return submit<F, Args...>(nullptr, false, f, std::forward<Args>(args)...);
+    return submit<F, Args...>(nullptr, f, std::forward<Args>(args)...);
   }
   /// The arguments as a tuple, and options.
   template <class F, class... Args>
@@ -79,9 +85,7 @@ class Pool {
                    CallOptions<typename detail::ResultIfCallable<F, Args...>::Type> options) {
     using Result = ApplyResult<detail::TaskResult<F, Args...>>;
     return std::apply(
-        [&](const Args&... arg) {
-          return submit<F, const Args&...>(erase<Result>(options), false, f, arg...);
-        },
+        [&](const Args&... arg) { return submit<F, const Args&...>(erase<Result>(options), f, arg...); },
         args);
   }
   template <class F, class... Args>
@@ -189,14 +193,20 @@ class Pool {
 
  private:
   template <class F, class... Args>
-  auto submit(std::unique_ptr<detail::JobOptions> options, bool caller_waits, const detail::Callable<F>& f,
-              Args&&... args) -> ApplyResult<detail::TaskResult<F, Args...>> {
+  detail::TaskCall start_call(const detail::Callable<F>& f) {
     detail::TaskCall call = detail::make_task_call<detail::Callable<F>, Args...>(f);
-    const std::size_t prefix_length = call.prefix.size();
     call.prefix.set_limit(handle_.max_message());
+    return call;
+  }
+
+  template <class F, class... Args>
+  auto submit(std::unique_ptr<detail::JobOptions> options, const detail::Callable<F>& f, Args&&... args)
+      -> ApplyResult<detail::TaskResult<F, Args...>> {
+    detail::TaskCall call = start_call<F, Args...>(f);
+    const std::size_t prefix_length = call.prefix.size();
     detail::encode_arguments<F>(call.prefix, std::forward<Args>(args)...);
     return ApplyResult<detail::TaskResult<F, Args...>>(
-        handle_.call(call.ref, prefix_length, std::move(call.prefix), std::move(options), caller_waits));
+        handle_.call(call.ref, prefix_length, std::move(call.prefix), std::move(options)));
   }
 
   template <class Calls, class F, class R>

@@ -16,6 +16,7 @@
 #include <procpool/codec.hpp>
 #include <procpool/detail/callable.hpp>
 #include <procpool/detail/invoker.hpp>
+#include <procpool/detail/lent_argument.hpp>
 #include <procpool/detail/named_task.hpp>
 #include <procpool/detail/task_ref.hpp>
 #include <procpool/types.hpp>
@@ -83,6 +84,18 @@ using TaskResult = typename CheckedTask<F, A...>::Result;
 /// Gives no error: for `if constexpr` around what would only add to one, and for declarations.
 template <class F, class... A>
 inline constexpr bool is_valid_task = TaskTraits<F, A...>::valid;
+
+/// The same, but for what is lent: see LentArgument.
+template <class F, class... A>
+[[nodiscard]] LentArgument encode_arguments_lending(ByteBuffer& out, A&&... arguments) {
+  using Traits = TaskTraits<F, A...>;
+  static_assert(sizeof(CallErrors<F, A...>) != 0);
+  if constexpr (Traits::callable) {
+    return encode_lending(out, typename Traits::Parameters{}, std::forward<A>(arguments)...);
+  } else {
+    return {};
+  }
+}
 
 struct EncodedTask {
   TaskRef ref;

@@ -108,6 +108,8 @@ void HostChannel::stage(const Message& message) {
     stream_parts_[0] = {stream_limits_, limits ? sizeof limit_values : 0};
     stream_parts_[1] = message.prefix;
     stream_parts_[2] = message.arguments;
+    stream_parts_[3] = message.lent;
+    stream_parts_[4] = message.behind_lent;
     stream_position_ = job_bytes_end_;
     stream_left_ = length;
     job_bytes_end_ += length;
@@ -120,6 +122,8 @@ void HostChannel::stage(const Message& message) {
     if (limits) put(limit_values, sizeof limit_values);
     put(message.prefix.data(), message.prefix.size());
     put(message.arguments.data(), message.arguments.size());
+    put(message.lent.data(), message.lent.size());
+    put(message.behind_lent.data(), message.behind_lent.size());
   }
   outgoing.end = job_bytes_end_;
   descriptor.flags = flags;

@@ -34,12 +34,16 @@ struct Message {
   Duration soft_limit{0};  ///< 0: none
   Duration hard_limit{0};
   std::span<const std::byte> prefix;
+  /// Behind it on the wire, and behind each other.
   std::span<const std::byte> arguments;
+  std::span<const std::byte> lent;
+  std::span<const std::byte> behind_lent;
 
   [[nodiscard]] bool limited() const noexcept { return soft_limit.count() != 0 || hard_limit.count() != 0; }
   /// On the wire.
   [[nodiscard]] std::size_t length() const noexcept {
-    return (limited() ? 2 * sizeof(std::int64_t) : 0) + prefix.size() + arguments.size();
+    return (limited() ? 2 * sizeof(std::int64_t) : 0) + prefix.size() + arguments.size() + lent.size() +
+           behind_lent.size();
   }
 };
 
@@ -210,7 +214,7 @@ class HostChannel {
   std::uint64_t job_bytes_end_ = 0;
   std::uint64_t job_bytes_free_from_ = 0;
 
-  std::span<const std::byte> stream_parts_[3];
+  std::span<const std::byte> stream_parts_[5];
   std::byte stream_limits_[16];
   std::uint64_t stream_position_ = 0;
   std::size_t stream_left_ = 0;

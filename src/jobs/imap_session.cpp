@@ -135,7 +135,7 @@ struct ImapSession::State {
   }
 
   Ref<Job> make_call(ByteBuffer&& bytes) {
-    return Call::make(pool.core()->context(), {plan.task.value, plan.prefix.size()}, std::move(bytes));
+    return Call::make(pool.core()->context(), {plan.task.value, plan.prefix.size()}, std::move(bytes), {});
   }
   Ref<Job> make_chunk(MapItems&& items) {
     ByteBuffer prefix;

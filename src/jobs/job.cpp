@@ -253,14 +253,21 @@ void Job::finish() noexcept {
   });
 }
 
-Ref<Job> Call::make(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) {
+Ref<Job> Call::make(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes,
+                    const LentArgument& lent) {
+  const bool lends = !lent.bytes.empty();
+  if (lends) {
+    bytes.set_limit(ByteBuffer::no_limit);  // this stays here
+    bytes.append(&lent, sizeof lent);
+  }
   const std::size_t room = Payload::room_for(bytes);
   void* const memory = ::operator new(sizeof(Call) + room);
-  return Ref<Job>::adopt(::new (memory) Call(std::move(context), code, std::move(bytes)));
+  return Ref<Job>::adopt(::new (memory) Call(std::move(context), code, std::move(bytes), lends));
 }
 
-Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) noexcept
+Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes, bool lent) noexcept
     : Job(std::move(context), 1),
+      lent_(lent),
       prefix_length_(static_cast<std::uint32_t>(code.prefix_length)),
       task_(code.task),
       payload_(std::move(bytes)) {}
@@ -268,8 +275,18 @@ Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&
 void Call::describe(std::uint32_t, std::uint32_t, Message& message) const {
   describe_job(message);
   message.task = task_;
-  message.prefix = payload_.view().first(prefix_length_);
-  message.arguments = payload_.view().subspan(prefix_length_);
+  std::span<const std::byte> bytes = payload_.view();
+  message.prefix = bytes.first(prefix_length_);
+  if (!lent_) {
+    message.arguments = bytes.subspan(prefix_length_);
+    return;
+  }
+  LentArgument lent;
+  std::memcpy(&lent, bytes.last(sizeof lent).data(), sizeof lent);
+  bytes = bytes.first(bytes.size() - sizeof lent);
+  message.arguments = bytes.subspan(prefix_length_, lent.at - prefix_length_);
+  message.lent = lent.bytes;
+  message.behind_lent = bytes.subspan(lent.at);
 }
 
 bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
@@ -279,6 +296,7 @@ bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
     return true;
   }
   payload_.replace(std::move(answer.bytes));
+  lent_ = false;
   pid_ = pid;
   threw_ = answer.kind == ResultKind::exception;
   units_ended(0, 1, pid);

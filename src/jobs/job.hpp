@@ -11,6 +11,7 @@
 
 #include <procpool/byte_buffer.hpp>
 #include <procpool/detail/job_options.hpp>
+#include <procpool/detail/lent_argument.hpp>
 #include <procpool/options.hpp>
 #include <procpool/semaphore.hpp>
 #include <procpool/types.hpp>
@@ -131,9 +132,10 @@ class Job : public Submission {
 /// One call of a task: Pool::apply, or an item of an imap.
 class Call final : public Job {
  public:
-  /// `bytes` holds the prefix and then the arguments. Throws std::bad_alloc.
+  /// `bytes` holds the prefix and then the arguments; what is lent has to be there until the job has settled.
+  /// Throws std::bad_alloc.
   [[nodiscard]] static Ref<Job> make(std::shared_ptr<const JobContext> context, TaskCode code,
-                                     ByteBuffer&& bytes);
+                                     ByteBuffer&& bytes, const LentArgument& lent);
   /// Not by its size, which says nothing of the room behind it.
   static void operator delete(void* memory) noexcept { ::operator delete(memory); }
 
@@ -150,9 +152,10 @@ class Call final : public Job {
   std::vector<Pid> settled_pids() const override;
 
  private:
-  Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes) noexcept;
+  Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes, bool lent) noexcept;
 
   bool threw_ = false;  ///< the payload is an encoded exception
+  bool lent_ = false;   ///< the payload is what is sent, and ends with a LentArgument
   std::uint32_t prefix_length_;
   Pid pid_ = 0;
   std::uint64_t task_;

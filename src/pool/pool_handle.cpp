@@ -7,13 +7,19 @@
 #include <procpool/detail/pool_handle.hpp>
 #include <procpool/pool.hpp>
 
+#include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace procpool {
 namespace detail {
 namespace {
+
+/// Who cannot wait for want of memory, and may not leave either, looks again.
+constexpr std::chrono::milliseconds look_without_memory{1};
 
 /// The caller's reference goes to the handle.
 JobHandle submit(PoolCore& core, Ref<Job> job, std::unique_ptr<JobOptions> options, bool caller_waits) {
@@ -27,6 +33,23 @@ JobHandle submit(PoolCore& core, Ref<Job> job, std::unique_ptr<JobOptions> optio
   return JobHandle(job.get());
 }
 
+JobHandle submit_with_slot(PoolCore& core, Ref<Job> job, std::unique_ptr<JobOptions> options,
+                           bool caller_waits) {
+  const auto& semaphore = core.context()->semaphore;
+  if (!semaphore || (options && !options->wait_for_slot)) {
+    return submit(core, std::move(job), std::move(options), caller_waits);
+  }
+  core.context()->dispatcher->check_open();
+  core.acquire_slot(*semaphore);
+  try {
+    job->hold_slot();
+    return submit(core, std::move(job), std::move(options), caller_waits);
+  } catch (...) {
+    semaphore->release();
+    throw;
+  }
+}
+
 }  // namespace
 
 PoolHandle::PoolHandle(PoolOptions&& options) : core_(std::make_shared<PoolCore>(std::move(options))) {}
@@ -37,21 +60,26 @@ PoolCore& PoolHandle::get() const {
 }
 
 JobHandle PoolHandle::call(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
-                           std::unique_ptr<JobOptions> options, bool caller_waits) const {
+                           std::unique_ptr<JobOptions> options) const {
   PoolCore& core = get();
-  auto job = Call::make(core.context(), {task.value, prefix_length}, std::move(bytes));
-  const auto& semaphore = core.context()->semaphore;
-  if (!semaphore || (options && !options->wait_for_slot))
-    return submit(core, std::move(job), std::move(options), caller_waits);
-  check_open();
-  core.acquire_slot(*semaphore);
-  try {
-    job->hold_slot();
-    return submit(core, std::move(job), std::move(options), caller_waits);
-  } catch (...) {
-    semaphore->release();
-    throw;
+  return submit_with_slot(core, Call::make(core.context(), {task.value, prefix_length}, std::move(bytes), {}),
+                          std::move(options), false);
+}
+
+JobHandle PoolHandle::call_and_wait(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
+                                    const LentArgument& lent) const {
+  PoolCore& core = get();
+  const JobHandle handle = submit_with_slot(
+      core, Call::make(core.context(), {task.value, prefix_length}, std::move(bytes), lent), nullptr, true);
+  while (!handle.ready()) {
+    try {
+      handle.await(std::nullopt);
+    } catch (...) {
+      if (lent.bytes.empty() && !handle.ready()) throw;
+      std::this_thread::sleep_for(look_without_memory);
+    }
   }
+  return handle;
 }
 
 JobHandle PoolHandle::map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,

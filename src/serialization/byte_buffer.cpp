@@ -42,11 +42,14 @@ void ByteBlock::give_up() noexcept {
   capacity_ = 0;
 }
 
+void ByteBuffer::check_limit(std::size_t count) const {
+  if (count <= limit_ && size_ <= limit_ - count) return;
+  throw SerializationError("a message of more than " + std::to_string(limit_) +
+                           " bytes is above PoolOptions::max_message_size");
+}
+
 void ByteBuffer::grow(std::size_t count) {
-  if (count > limit_ || size_ > limit_ - count) {
-    throw SerializationError("a message of more than " + std::to_string(limit_) +
-                             " bytes is above PoolOptions::max_message_size");
-  }
+  check_limit(count);
   const bool was_inline = block_.data() == nullptr;
   block_.grow(was_inline ? size_ + count : std::max(size_ + count, capacity() * 2));
   if (was_inline) std::memcpy(block_.data(), inline_, size_);

@@ -253,6 +253,30 @@ TEST_P(LargeMessages, OneThatWaitedBehindACrashArrivesAtTheNewWorker) {
   }
 }
 
+TEST_P(LargeMessages, OneOfACallerThatWaitsArrivesAtTheNewWorkerToo) {
+  Pool pool = make_pool(1);
+  for (const std::size_t size : {std::size_t{600}, 300 * kib, 5 * mib}) {
+    const auto crash = pool.apply_async(tasks::segfault);
+    const auto bytes = tasks::bytes(size, 5);
+    EXPECT_EQ(pool.apply(tasks::echo_bytes, bytes), bytes);
+    EXPECT_THROW(crash.get(patience), WorkerLostError);
+  }
+}
+
+TEST_P(LargeMessages, ACallerWhosePoolIsTerminatedMayForgetItsArgumentAtOnce) {
+  Pool pool = make_pool(1);
+  const auto ahead = pool.apply_async(tasks::hang);
+  EXPECT_TRUE(becomes_true([&] { return ahead.accepted(); }));
+  std::thread caller([&] {
+    const auto bytes = tasks::bytes(5 * mib, 5);
+    EXPECT_THROW(pool.apply(tasks::echo_bytes, bytes), Terminated);
+  });
+  EXPECT_TRUE(becomes_true([&] { return pool.stats().queued == 1; }));
+  pool.terminate();
+  caller.join();
+  EXPECT_TRUE(pool.join(patience));
+}
+
 TEST_P(LargeMessages, OneWhoseTaskCrashesIsLostAlone) {
   Pool pool = make_pool(1);
   const auto bytes = tasks::bytes(5 * mib, 5);

@@ -113,6 +113,38 @@ TEST_F(Channel, PrefixArgumentsAndLimitsArriveApartAtEverySize) {
   }
 }
 
+TEST_F(Channel, WhatIsLentArrivesInItsPlaceAtEverySize) {
+  const auto prefix = pattern(5, 1);
+  const auto before = pattern(9, 2);
+  const auto behind = pattern(11, 3);
+  for (const std::size_t size : {1U, 20U, 500U, 300'000U, 3'000'000U}) {
+    for (const bool limited : {false, true}) {
+      const auto lent = pattern(size, 4);
+      Message message;
+      message.id = 5;
+      message.prefix = prefix;
+      message.arguments = before;
+      message.lent = lent;
+      message.behind_lent = behind;
+      if (limited) message.hard_limit = std::chrono::seconds(3);
+      publish(message);
+      std::vector<std::byte> whole = before;
+      whole.insert(whole.end(), lent.begin(), lent.end());
+      whole.insert(whole.end(), behind.begin(), behind.end());
+      bool arrived = false;
+      std::thread worker([&] {
+        const ClaimedJob job = claim();
+        arrived = same(job.prefix, prefix) && same(job.arguments.whole(), whole);
+        answer(job);
+      });
+      while (pair.host.streaming()) pair.host.pump();
+      worker.join();
+      ASSERT_TRUE(arrived) << size;
+      ASSERT_TRUE(receive(5));
+    }
+  }
+}
+
 TEST_F(Channel, AnswersComeInTheOrderOfTheJobs) {
   for (JobId id = 1; id <= 5; ++id) publish(id);
   EXPECT_EQ(pair.host.outstanding(), 5U);

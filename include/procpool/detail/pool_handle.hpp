@@ -6,6 +6,7 @@
 #include <procpool/byte_buffer.hpp>
 #include <procpool/detail/job_handle.hpp>
 #include <procpool/detail/job_options.hpp>
+#include <procpool/detail/lent_argument.hpp>
 #include <procpool/detail/map_items.hpp>
 #include <procpool/detail/task_ref.hpp>
 #include <procpool/export.hpp>
@@ -36,10 +37,13 @@ class PoolHandle {
  public:
   PROCPOOL_EXPORT explicit PoolHandle(PoolOptions&& options);
 
-  /// `bytes` holds the prefix and then the arguments. `caller_waits`: the next that is done with the handle
-  /// is to wait.
+  /// `bytes` holds the prefix and then the arguments.
   PROCPOOL_EXPORT JobHandle call(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
-                                 std::unique_ptr<JobOptions> options, bool caller_waits) const;
+                                 std::unique_ptr<JobOptions> options) const;
+  /// The same; returns when the call has settled, and does not throw before that if something is lent:
+  /// nobody reads it any more.
+  PROCPOOL_EXPORT JobHandle call_and_wait(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
+                                          const LentArgument& lent) const;
   PROCPOOL_EXPORT JobHandle map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
                                 std::unique_ptr<JobOptions> options) const;
   [[nodiscard]] PROCPOOL_EXPORT std::size_t max_message() const;
