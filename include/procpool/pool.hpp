@@ -63,15 +63,23 @@ class Pool {
   // --- one call
 
   /// Runs f(args...) in a worker and returns its result, or throws what it threw. A long string or vector
-  /// among the arguments is read until then, by other threads too.
+  /// among the arguments is read until then, also by other threads.
   template <class F, class... Args>
   detail::TaskResult<F, Args...> apply(F&& f, Args&&... args) {
+    using Result = detail::TaskResult<F, Args...>;
     detail::TaskCall call = start_call<F, Args...>(f);
     const std::size_t prefix_length = call.prefix.size();
-    const auto lent = detail::encode_arguments_lending<F>(call.prefix, std::forward<Args>(args)...);
-    return ApplyResult<detail::TaskResult<F, Args...>>(
-               handle_.call_and_wait(call.ref, prefix_length, std::move(call.prefix), lent))
-        .get();
+    detail::Loan loan{detail::encode_arguments_lending<F>(call.prefix, std::forward<Args>(args)...)};
+    if constexpr (detail::has_place<Result>) {
+      detail::PlaceIn<Result> place;
+      loan.place = &place;
+      const auto handle = handle_.call_and_wait(call.ref, prefix_length, std::move(call.prefix), loan);
+      const auto bytes = handle.value(0);
+      return place.full() ? std::move(place.value()) : detail::decode<Result>(bytes);
+    } else {
+      return ApplyResult<Result>(handle_.call_and_wait(call.ref, prefix_length, std::move(call.prefix), loan))
+          .get();
+    }
   }
 
   /// Returns an ApplyResult of what f returns.

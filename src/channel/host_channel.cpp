@@ -13,11 +13,16 @@ namespace {
 /// A worker that makes this many compare-exchanges fail in a row does nothing else: it is hostile.
 constexpr int longest_contest = 1000;
 
-/// What there is no memory for is lost, and its job is told so.
-void keep(Answer& answer, const std::byte* bytes, std::size_t count) noexcept {
+/// In the place that there is for it, or in the answer itself. What there is no memory for is lost, and its
+/// job is told so.
+void keep(Answer& answer, const std::byte* bytes, std::size_t count, ResultPlace* place = nullptr) noexcept {
   if (answer.out_of_memory) return;
   try {
-    answer.bytes.append(bytes, count);
+    if (place != nullptr) {
+      place->append(bytes, count);
+    } else {
+      answer.bytes.append(bytes, count);
+    }
   } catch (const std::bad_alloc&) {
     answer.out_of_memory = true;
     answer.bytes = ByteBuffer();
@@ -89,6 +94,7 @@ void HostChannel::stage(const Message& message) {
   outgoing.id = message.id;
   outgoing.count = message.count;
   outgoing.pack = message.pack;
+  outgoing.place = message.place;
   outgoing.begin = job_bytes_end_;
   std::byte* at = nullptr;
   if (length <= inline_bytes) {
@@ -338,11 +344,13 @@ bool HostChannel::receive(Answer& answer) noexcept {
       static_cast<std::int64_t>(std::min<std::uint64_t>(descriptor.elapsed_ns, std::uint64_t{1} << 62)));
   answer.started = TimePoint(Duration(descriptor.started_ns));
   answer.out_of_memory = false;
+  answer.placed = false;
   answer.bytes.clear();
   if (!read_bytes(descriptor, answer)) return false;
   ++results_read_;
   if (incoming_left_ != 0) {
     incoming_answer_ = std::move(answer);
+    incoming_place_ = incoming_answer_.kind == ResultKind::value ? oldest().place : nullptr;
     return receive_stream(answer);
   }
   if (pack) {
@@ -428,11 +436,16 @@ bool HostChannel::receive_stream(Answer& answer) noexcept {
     const std::uint64_t available =
         control().result_bytes_tail.load(std::memory_order_acquire) - result_bytes_read_;
     if (available > byte_ring_size) return violated("it streams more than its ring holds");
+    if (incoming_place_ != nullptr && !incoming_answer_.placed) {
+      if (available < sizeof(std::uint64_t)) return false;
+      begin_in_place();
+      continue;
+    }
     const std::size_t offset = result_bytes_read_ & byte_mask;
     const std::size_t count =
         std::min({static_cast<std::size_t>(available), incoming_left_, byte_ring_size - offset});
     if (count == 0) return false;
-    keep(incoming_answer_, memory_->result_bytes + offset, count);
+    keep(incoming_answer_, memory_->result_bytes + offset, count, incoming_place_);
     result_bytes_read_ += count;
     incoming_left_ -= count;
     release();
@@ -440,6 +453,24 @@ bool HostChannel::receive_stream(Answer& answer) noexcept {
   answer = std::move(incoming_answer_);
   answered(1);
   return true;
+}
+
+/// If that cannot be, there is no place. The count of the elements comes before them, and may lie at both
+/// ends of the ring.
+void HostChannel::begin_in_place() noexcept {
+  std::uint64_t elements = 0;
+  std::byte bytes[sizeof elements];
+  for (std::size_t i = 0; i < sizeof bytes; ++i) {
+    bytes[i] = memory_->result_bytes[(result_bytes_read_ + i) & byte_mask];
+  }
+  std::memcpy(&elements, bytes, sizeof elements);
+  if (!incoming_place_->begin(elements, incoming_left_ - sizeof elements)) {
+    incoming_place_ = nullptr;
+    return;
+  }
+  incoming_answer_.placed = true;
+  result_bytes_read_ += sizeof elements;
+  incoming_left_ -= sizeof elements;
 }
 
 bool HostChannel::salvage(Answer& answer) noexcept {
@@ -459,6 +490,7 @@ bool HostChannel::salvage(Answer& answer) noexcept {
   answer.last = false;
   answer.elapsed = Duration::zero();
   answer.out_of_memory = false;
+  answer.placed = false;
   answer.bytes.clear();
   keep(answer, place, draft.length);
   if (!drop_first(salvaged_, answer)) return false;

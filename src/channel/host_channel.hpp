@@ -7,6 +7,7 @@
 #include "crash/crash_record.hpp"
 
 #include <procpool/byte_buffer.hpp>
+#include <procpool/detail/result_place.hpp>
 #include <procpool/process_backend.hpp>
 #include <procpool/types.hpp>
 
@@ -38,6 +39,8 @@ struct Message {
   std::span<const std::byte> arguments;
   std::span<const std::byte> lent;
   std::span<const std::byte> behind_lent;
+  /// For the elements of a long result, if there is one. Not used after the job has settled.
+  ResultPlace* place = nullptr;
 
   [[nodiscard]] bool limited() const noexcept { return soft_limit.count() != 0 || hard_limit.count() != 0; }
   /// On the wire.
@@ -56,6 +59,7 @@ struct Answer {
   Duration elapsed{0};         ///< 0: unknown
   TimePoint started{};         ///< as the worker has it; only if `elapsed` is known
   bool out_of_memory = false;  ///< the host had none for the bytes, which are lost
+  bool placed = false;         ///< they are in Message::place, and `bytes` is empty
   ByteBuffer bytes;
 };
 
@@ -176,6 +180,7 @@ class HostChannel {
     bool pack;
     std::uint64_t begin;  ///< of its bytes in the byte ring
     std::uint64_t end;
+    ResultPlace* place;
   };
 
   template <class Change>
@@ -183,6 +188,7 @@ class HostChannel {
   std::optional<Claim> checked(std::uint64_t word) noexcept;
   void wake(WorkerSleep reason) noexcept;
   bool receive_stream(Answer& answer) noexcept;
+  void begin_in_place() noexcept;
   bool check_pack(const ResultDescriptor& descriptor) noexcept;
   bool check_job(const ResultDescriptor& descriptor) noexcept;
   bool check_arguments() noexcept;
@@ -223,6 +229,7 @@ class HostChannel {
   std::uint64_t result_bytes_read_ = 0;
   std::size_t incoming_left_ = 0;
   Answer incoming_answer_;
+  ResultPlace* incoming_place_ = nullptr;  ///< to be asked, or being filled
 
   std::uint32_t aim_ = 1;
   std::uint32_t signals_seen_ = 0;

@@ -254,15 +254,14 @@ void Job::finish() noexcept {
 }
 
 Ref<Job> Call::make(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes,
-                    const LentArgument& lent) {
-  const bool lends = !lent.bytes.empty();
-  if (lends) {
+                    const Loan& loan) {
+  if (loan.any()) {
     bytes.set_limit(ByteBuffer::no_limit);  // this stays here
-    bytes.append(&lent, sizeof lent);
+    bytes.append(&loan, sizeof loan);
   }
   const std::size_t room = Payload::room_for(bytes);
   void* const memory = ::operator new(sizeof(Call) + room);
-  return Ref<Job>::adopt(::new (memory) Call(std::move(context), code, std::move(bytes), lends));
+  return Ref<Job>::adopt(::new (memory) Call(std::move(context), code, std::move(bytes), loan.any()));
 }
 
 Call::Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes, bool lent) noexcept
@@ -281,12 +280,13 @@ void Call::describe(std::uint32_t, std::uint32_t, Message& message) const {
     message.arguments = bytes.subspan(prefix_length_);
     return;
   }
-  LentArgument lent;
-  std::memcpy(&lent, bytes.last(sizeof lent).data(), sizeof lent);
-  bytes = bytes.first(bytes.size() - sizeof lent);
-  message.arguments = bytes.subspan(prefix_length_, lent.at - prefix_length_);
-  message.lent = lent.bytes;
-  message.behind_lent = bytes.subspan(lent.at);
+  Loan loan;
+  std::memcpy(&loan, bytes.last(sizeof loan).data(), sizeof loan);
+  bytes = bytes.first(bytes.size() - sizeof loan);
+  message.arguments = bytes.subspan(prefix_length_, loan.argument.at - prefix_length_);
+  message.lent = loan.argument.bytes;
+  message.behind_lent = bytes.subspan(loan.argument.at);
+  message.place = loan.place;
 }
 
 bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {

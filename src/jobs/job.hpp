@@ -11,7 +11,7 @@
 
 #include <procpool/byte_buffer.hpp>
 #include <procpool/detail/job_options.hpp>
-#include <procpool/detail/lent_argument.hpp>
+#include <procpool/detail/loan.hpp>
 #include <procpool/options.hpp>
 #include <procpool/semaphore.hpp>
 #include <procpool/types.hpp>
@@ -132,10 +132,10 @@ class Job : public Submission {
 /// One call of a task: Pool::apply, or an item of an imap.
 class Call final : public Job {
  public:
-  /// `bytes` holds the prefix and then the arguments; what is lent has to be there until the job has settled.
+  /// `bytes` holds the prefix and then the arguments; the loan is over when the job has settled.
   /// Throws std::bad_alloc.
   [[nodiscard]] static Ref<Job> make(std::shared_ptr<const JobContext> context, TaskCode code,
-                                     ByteBuffer&& bytes, const LentArgument& lent);
+                                     ByteBuffer&& bytes, const Loan& loan);
   /// Not by its size, which says nothing of the room behind it.
   static void operator delete(void* memory) noexcept { ::operator delete(memory); }
 
@@ -155,7 +155,7 @@ class Call final : public Job {
   Call(std::shared_ptr<const JobContext> context, TaskCode code, ByteBuffer&& bytes, bool lent) noexcept;
 
   bool threw_ = false;  ///< the payload is an encoded exception
-  bool lent_ = false;   ///< the payload is what is sent, and ends with a LentArgument
+  bool lent_ = false;   ///< the payload is what is sent, and ends with a Loan
   std::uint32_t prefix_length_;
   Pid pid_ = 0;
   std::uint64_t task_;

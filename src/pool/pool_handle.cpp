@@ -67,15 +67,15 @@ JobHandle PoolHandle::call(TaskRef task, std::size_t prefix_length, ByteBuffer&&
 }
 
 JobHandle PoolHandle::call_and_wait(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
-                                    const LentArgument& lent) const {
+                                    const Loan& loan) const {
   PoolCore& core = get();
   const JobHandle handle = submit_with_slot(
-      core, Call::make(core.context(), {task.value, prefix_length}, std::move(bytes), lent), nullptr, true);
+      core, Call::make(core.context(), {task.value, prefix_length}, std::move(bytes), loan), nullptr, true);
   while (!handle.ready()) {
     try {
       handle.await(std::nullopt);
     } catch (...) {
-      if (lent.bytes.empty() && !handle.ready()) throw;
+      if (!loan.any() && !handle.ready()) throw;
       std::this_thread::sleep_for(look_without_memory);
     }
   }

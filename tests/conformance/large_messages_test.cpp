@@ -8,6 +8,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <tuple>
 #include <vector>
@@ -34,6 +35,13 @@ void throw_bytes(std::size_t size) {
 using Mixed = std::tuple<int, std::string, std::vector<double>, std::pair<bool, std::wstring>>;
 Mixed turned(int number, std::string text, std::vector<double> numbers, std::pair<bool, std::wstring> wide) {
   return {-number, std::move(text), std::move(numbers), {!wide.first, std::move(wide.second)}};
+}
+std::vector<double> doubled(std::vector<double> numbers) {
+  for (double& number : numbers) number *= 2;
+  return numbers;
+}
+std::wstring reversed(std::wstring_view text) {
+  return {text.rbegin(), text.rend()};
 }
 struct Labelled {
   std::string label;
@@ -95,7 +103,8 @@ TEST_P(LargeMessages, AreOfAnyTypes) {
   Pool pool = make_pool(1);
   const std::string text(3 * mib, 't');
   const std::vector<double> numbers(200'003, 0.1);
-  const std::wstring wide(300'001, L'w');
+  std::wstring wide(300'001, L'w');
+  wide.back() = L'!';
   for (int round = 0; round < 2; ++round) {
     EXPECT_EQ(pool.apply(turned, 7, text, numbers, std::pair{true, wide}),
               Mixed(-7, text, numbers, {false, wide}));
@@ -105,6 +114,8 @@ TEST_P(LargeMessages, AreOfAnyTypes) {
     EXPECT_EQ(labelled.label, "new");
     EXPECT_EQ(labelled.bytes, bytes);
     EXPECT_EQ(pool.apply(keep, bytes), bytes);
+    EXPECT_EQ(pool.apply(doubled, numbers), doubled(numbers));
+    EXPECT_EQ(pool.apply(reversed, wide), reversed(wide));
   }
 }
 
@@ -271,7 +282,8 @@ TEST_P(LargeMessages, ACallerWhosePoolIsTerminatedMayForgetItsArgumentAtOnce) {
     const auto bytes = tasks::bytes(5 * mib, 5);
     EXPECT_THROW(pool.apply(tasks::echo_bytes, bytes), Terminated);
   });
-  EXPECT_TRUE(becomes_true([&] { return pool.stats().queued == 1; }));
+  const auto both_there = [&] { return pool.stats().queued + pool.stats().running == 2; };
+  EXPECT_TRUE(becomes_true(both_there));
   pool.terminate();
   caller.join();
   EXPECT_TRUE(pool.join(patience));

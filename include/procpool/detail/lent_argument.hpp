@@ -20,7 +20,7 @@
 
 namespace procpool::detail {
 
-/// The elements of one argument among those that are encoded; none if `bytes` is empty.
+/// The elements of one argument among those that are encoded, or none.
 struct LentArgument {
   std::span<const std::byte> bytes;
   std::size_t at = 0;  ///< where they belong, in what is encoded
@@ -81,7 +81,7 @@ template <class... P, class... A>
     }
   }
   encode_for(out, parameters, std::forward<A>(arguments)...);
-  return {};
+  return {{}, out.size()};
 }
 
 }  // namespace procpool::detail

@@ -6,7 +6,7 @@
 #include <procpool/byte_buffer.hpp>
 #include <procpool/detail/job_handle.hpp>
 #include <procpool/detail/job_options.hpp>
-#include <procpool/detail/lent_argument.hpp>
+#include <procpool/detail/loan.hpp>
 #include <procpool/detail/map_items.hpp>
 #include <procpool/detail/task_ref.hpp>
 #include <procpool/export.hpp>
@@ -41,9 +41,9 @@ class PoolHandle {
   PROCPOOL_EXPORT JobHandle call(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
                                  std::unique_ptr<JobOptions> options) const;
   /// The same; returns when the call has settled, and does not throw before that if something is lent:
-  /// nobody reads it any more.
+  /// nobody uses it any more.
   PROCPOOL_EXPORT JobHandle call_and_wait(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
-                                          const LentArgument& lent) const;
+                                          const Loan& loan) const;
   PROCPOOL_EXPORT JobHandle map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
                                 std::unique_ptr<JobOptions> options) const;
   [[nodiscard]] PROCPOOL_EXPORT std::size_t max_message() const;
