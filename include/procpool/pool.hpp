@@ -63,13 +63,17 @@ class Pool {
   // --- one call
 
   /// Runs f(args...) in a worker and returns its result, or throws what it threw. A long string or vector
-  /// among the arguments is read until then, also by other threads.
+  /// among the arguments must not change until then: it is read from where it lies, by other threads too.
+  /// (Not in pools without PoolOptions::threads or with synack, which make callbacks meanwhile: there it is
+  /// copied.)
   template <class F, class... Args>
   detail::TaskResult<F, Args...> apply(F&& f, Args&&... args) {
     using Result = detail::TaskResult<F, Args...>;
     detail::TaskCall call = start_call<F, Args...>(f);
     const std::size_t prefix_length = call.prefix.size();
-    detail::Loan loan{detail::encode_arguments_lending<F>(call.prefix, std::forward<Args>(args)...)};
+    const auto may_lend = [this] { return handle_.may_lend(); };
+    detail::Loan loan{
+        detail::encode_arguments_lending<F>(call.prefix, may_lend, std::forward<Args>(args)...)};
     if constexpr (detail::has_place<Result>) {
       detail::PlaceIn<Result> place;
       loan.place = &place;

@@ -85,13 +85,13 @@ using TaskResult = typename CheckedTask<F, A...>::Result;
 template <class F, class... A>
 inline constexpr bool is_valid_task = TaskTraits<F, A...>::valid;
 
-/// The same, but for what is lent: see LentArgument.
-template <class F, class... A>
-[[nodiscard]] LentArgument encode_arguments_lending(ByteBuffer& out, A&&... arguments) {
+/// The same, but for what is lent: see encode_lending().
+template <class F, class MayLend, class... A>
+[[nodiscard]] LentArgument encode_arguments_lending(ByteBuffer& out, MayLend&& may_lend, A&&... arguments) {
   using Traits = TaskTraits<F, A...>;
   static_assert(sizeof(CallErrors<F, A...>) != 0);
   if constexpr (Traits::callable) {
-    return encode_lending(out, typename Traits::Parameters{}, std::forward<A>(arguments)...);
+    return encode_lending(out, may_lend, typename Traits::Parameters{}, std::forward<A>(arguments)...);
   } else {
     return {};
   }

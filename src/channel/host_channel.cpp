@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <new>
 #include <utility>
 
 namespace procpool::detail {
@@ -23,7 +22,7 @@ void keep(Answer& answer, const std::byte* bytes, std::size_t count, ResultPlace
     } else {
       answer.bytes.append(bytes, count);
     }
-  } catch (const std::bad_alloc&) {
+  } catch (...) {  // std::bad_alloc: perhaps that of another library, where the place is
     answer.out_of_memory = true;
     answer.bytes = ByteBuffer();
   }

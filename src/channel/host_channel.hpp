@@ -18,7 +18,7 @@
 
 namespace procpool::detail {
 
-/// What the host wants a worker to do. The spans are read by publish(); those of a message longer than
+/// What the host wants a worker to do. The spans are read by stage(); those of a message longer than
 /// `longest_whole_message` until the stream has ended (streaming() is false again) or was taken back.
 struct Message {
   JobId id = 0;
@@ -39,7 +39,8 @@ struct Message {
   std::span<const std::byte> arguments;
   std::span<const std::byte> lent;
   std::span<const std::byte> behind_lent;
-  /// For the elements of a long result, if there is one. Not used after the job has settled.
+  /// For the elements of a long result, if there is one. Used until the answer is there, or the channel is
+  /// not asked any more.
   ResultPlace* place = nullptr;
 
   [[nodiscard]] bool limited() const noexcept { return soft_limit.count() != 0 || hard_limit.count() != 0; }
@@ -59,7 +60,7 @@ struct Answer {
   Duration elapsed{0};         ///< 0: unknown
   TimePoint started{};         ///< as the worker has it; only if `elapsed` is known
   bool out_of_memory = false;  ///< the host had none for the bytes, which are lost
-  bool placed = false;         ///< they are in Message::place, and `bytes` is empty
+  bool placed = false;         ///< they went to Message::place, and `bytes` is empty
   ByteBuffer bytes;
 };
 

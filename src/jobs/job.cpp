@@ -11,6 +11,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace procpool::detail {
@@ -257,6 +258,7 @@ Ref<Job> Call::make(std::shared_ptr<const JobContext> context, TaskCode code, By
                     const Loan& loan) {
   if (loan.any()) {
     bytes.set_limit(ByteBuffer::no_limit);  // this stays here
+    static_assert(std::is_trivially_copyable_v<Loan>);
     bytes.append(&loan, sizeof loan);
   }
   const std::size_t room = Payload::room_for(bytes);

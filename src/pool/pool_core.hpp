@@ -48,6 +48,8 @@ class PoolCore final : private Dispatcher::Loop, private Supervisor::Owner {
   }
   [[nodiscard]] const std::shared_ptr<const JobContext>& context() const noexcept { return context_; }
   [[nodiscard]] std::size_t max_message() const noexcept { return terms_.max_message; }
+  /// A thread that waits for a job may make callbacks.
+  [[nodiscard]] bool makes_callbacks_in_waits() const noexcept { return !threads_ || context_->synack; }
   [[nodiscard]] std::size_t processes() const noexcept { return processes_.load(std::memory_order_relaxed); }
   /// False in a process that was forked from the one that made the pool: there the pool is not ours.
   [[nodiscard]] bool in_own_process() const noexcept;

@@ -8,6 +8,8 @@
 #include <procpool/pool.hpp>
 
 #include <chrono>
+#include <exception>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -71,14 +73,21 @@ JobHandle PoolHandle::call_and_wait(TaskRef task, std::size_t prefix_length, Byt
   PoolCore& core = get();
   const JobHandle handle = submit_with_slot(
       core, Call::make(core.context(), {task.value, prefix_length}, std::move(bytes), loan), nullptr, true);
+  std::exception_ptr error;
   while (!handle.ready()) {
     try {
       handle.await(std::nullopt);
+    } catch (const std::bad_alloc&) {
+      if (!loan.any()) throw;
+      std::this_thread::sleep_for(look_without_memory);
     } catch (...) {
-      if (!loan.any() && !handle.ready()) throw;
+      // Of a backend that is not ours, whose events a pool without threads serves here.
+      if (!loan.any()) throw;
+      if (!error) error = std::current_exception();
       std::this_thread::sleep_for(look_without_memory);
     }
   }
+  if (error) std::rethrow_exception(error);
   return handle;
 }
 
@@ -90,6 +99,9 @@ JobHandle PoolHandle::map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
   return submit(core, std::move(job), std::move(options), false);
 }
 
+bool PoolHandle::may_lend() const {
+  return !get().makes_callbacks_in_waits();
+}
 std::size_t PoolHandle::max_message() const {
   return get().max_message();
 }

@@ -4,13 +4,16 @@
 #include "helpers/sanitizers.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <numeric>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace procpool::testing {
@@ -287,6 +290,45 @@ TEST_P(LargeMessages, ACallerWhosePoolIsTerminatedMayForgetItsArgumentAtOnce) {
   pool.terminate();
   caller.join();
   EXPECT_TRUE(pool.join(patience));
+}
+
+TEST_P(LargeMessages, AWorkerThatIsKilledWhileOneIsOnItsWayCostsThatCallAlone) {
+  PoolOptions with = options(1);
+  with.max_restarts = 1'000'000;
+  Pool pool(std::move(with));
+  const auto bytes = tasks::bytes(8 * mib, 8);
+  for (int round = 0; round < 12; ++round) {
+    EXPECT_TRUE(is_whole(pool, 1));
+    const std::vector<Pid> workers = pool.worker_pids();
+    std::thread killer([&] {
+      std::this_thread::sleep_for(std::chrono::microseconds(500 * round));
+      for (const Pid worker : workers) static_cast<void>(try_to_kill(worker));
+    });
+    try {
+      EXPECT_EQ(pool.apply(tasks::echo_bytes, bytes), bytes);
+    } catch (const WorkerLostError&) {
+    }
+    killer.join();
+    for (const Pid worker : workers) EXPECT_TRUE(becomes_true([&] { return is_dead(worker); }));
+  }
+  EXPECT_TRUE(is_whole(pool, 1));
+  EXPECT_EQ(pool.apply(tasks::echo_bytes, bytes), bytes);
+}
+
+TEST_P(LargeMessages, PassThroughAPoolThatCopiesArgumentsOrIsTraced) {
+  const std::string file = ::testing::TempDir() + "large_messages_" + GetParam() + ".json";
+  const auto bytes = tasks::bytes(5 * mib, 5);
+  PoolOptions asking = options(1);
+  asking.synack = true;
+  Pool pool(std::move(asking));
+  EXPECT_EQ(pool.apply(tasks::echo_bytes, bytes), bytes);
+  {
+    PoolOptions traced = options(1);
+    traced.trace = file;
+    Pool with_trace(std::move(traced));
+    EXPECT_EQ(with_trace.apply(tasks::echo_bytes, bytes), bytes);
+  }
+  EXPECT_EQ(std::remove(file.c_str()), 0);
 }
 
 TEST_P(LargeMessages, OneWhoseTaskCrashesIsLostAlone) {

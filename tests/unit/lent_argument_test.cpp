@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <map>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -28,12 +30,14 @@ struct Encoded {
   LentArgument lent;
 };
 
+constexpr auto gladly = [] { return true; };
+
 /// For a function with the parameters P.
 template <class... P, class... A>
 Encoded lend(A&&... arguments) {
   ByteBuffer out;
   Encoded encoded;
-  encoded.lent = encode_lending(out, TypeList<P...>{}, std::forward<A>(arguments)...);
+  encoded.lent = encode_lending(out, gladly, TypeList<P...>{}, std::forward<A>(arguments)...);
   encoded.whole = all_of(out.view());
   encoded.whole.insert(encoded.whole.begin() + static_cast<std::ptrdiff_t>(encoded.lent.at),
                        encoded.lent.bytes.begin(), encoded.lent.bytes.end());
@@ -107,17 +111,63 @@ TEST(LentArgument, WhatIsShortOrConvertedOrOfOtherTypesIsCopied) {
   EXPECT_EQ(encoded.whole, (copy<std::map<int, std::string>, std::string>(table, text)));
 }
 
+TEST(LentArgument, IsOfAnyTypeOfElementsThatAreEncodedAsTheyLie) {
+  const std::vector<std::byte> bytes(1000, std::byte{7});
+  const std::wstring wide(1000, L'w');
+  const std::u8string eight(1000, u8'8');
+  EXPECT_EQ(lend<std::vector<std::byte>>(bytes).lent.bytes.size(), 1000U);
+  EXPECT_EQ(lend<std::wstring>(wide).lent.bytes.size(), 1000 * sizeof(wchar_t));
+  EXPECT_EQ(lend<std::u8string>(eight).lent.bytes.size(), 1000U);
+  EXPECT_EQ(lend<std::vector<std::byte>>(bytes).whole, copy<std::vector<std::byte>>(bytes));
+  EXPECT_EQ(lend<std::wstring>(wide).whole, copy<std::wstring>(wide));
+  EXPECT_EQ(lend<std::u8string>(eight).whole, copy<std::u8string>(eight));
+
+  const std::vector<bool> bits(10'000, true);
+  EXPECT_TRUE(lend<std::vector<bool>>(bits).lent.bytes.empty());
+  const std::vector<std::string> texts(100, text);
+  EXPECT_TRUE(lend<std::vector<std::string>>(texts).lent.bytes.empty());
+}
+
+TEST(LentArgument, IsCopiedWhereTheCallerDoesNotLend) {
+  ByteBuffer out;
+  const auto never = [] { return false; };
+  EXPECT_TRUE(encode_lending(out, never, TypeList<std::string>{}, text).bytes.empty());
+  EXPECT_EQ(all_of(out.view()), copy<std::string>(text));
+}
+
+/// What another argument is converted from may be this one.
+TEST(LentArgument, IsLookedAtWhenAllConversionsHaveBeenMade) {
+  using Wrapped = std::tuple<std::string>;
+  std::string first = text;
+  const Encoded moved_after = lend<std::string, Wrapped>(first, std::move(first));
+  EXPECT_TRUE(moved_after.lent.bytes.empty());
+  EXPECT_EQ(moved_after.whole, (copy<std::string, Wrapped>(std::string(), Wrapped(text))));
+
+  std::string second = text;
+  const Encoded moved_before = lend<Wrapped, std::string>(std::move(second), second);
+  EXPECT_TRUE(moved_before.lent.bytes.empty());
+  EXPECT_EQ(moved_before.whole, (copy<Wrapped, std::string>(Wrapped(text), std::string())));
+}
+
+TEST(LentArgument, ItsErrorsAreThoseOfConversionsAsTheyAre) {
+  struct NoNumber {
+    operator int() const { throw std::out_of_range("no number"); }
+  };
+  EXPECT_THROW((lend<std::string, int>(text, NoNumber())), std::out_of_range);
+}
+
 TEST(LentArgument, CountsTowardsTheLimitOfAMessage) {
   const std::size_t whole = copy<std::string, std::string>(text, note).size();
   for (const std::size_t limit : {whole, whole - 1, whole - note.size() - 1, std::size_t{100}}) {
     ByteBuffer out(limit);
     const auto encode_both = [&] {
-      return encode_lending(out, TypeList<std::string, std::string>{}, text, note);
+      return encode_lending(out, gladly, TypeList<std::string, std::string>{}, text, note);
     };
     if (limit == whole) {
       EXPECT_EQ(encode_both().bytes.size(), text.size());
     } else {
       EXPECT_THROW(static_cast<void>(encode_both()), SerializationError) << limit;
+      EXPECT_TRUE(out.empty());
     }
   }
 }

@@ -68,6 +68,7 @@ TEST(ResultPlace, TakesNothingWhoseCountDoesNotFitItsLength) {
   EXPECT_FALSE(place.begin(3, 25));
   EXPECT_FALSE(place.begin(4, 24));
   EXPECT_FALSE(place.begin(UINT64_MAX / 8 + 4, 24));
+  EXPECT_FALSE(place.begin(SIZE_MAX / 8, SIZE_MAX / 8 * 8)) << "more than a vector can have";
   EXPECT_FALSE(place.full());
   EXPECT_TRUE(place.begin(3, 24));
   EXPECT_FALSE(place.full());
@@ -87,7 +88,9 @@ class PlacedAnswer : public ::testing::Test {
   /// The worker sends all of it.
   void answer(const ByteBuffer& bytes, ResultKind kind = ResultKind::value) {
     std::thread worker([&] { EXPECT_TRUE(pair.worker.publish(job, kind, bytes.view())); });
-    while (!pair.host.receive(got)) std::this_thread::yield();
+    while (!pair.host.receive(got) && !pair.starved && pair.host.violation() == nullptr) {
+      std::this_thread::yield();
+    }
     pair.host.release();
     worker.join();
   }

@@ -42,42 +42,64 @@ template <class P, class A>
 inline constexpr bool is_lendable = is_text_or_vector<Storage<P>> && !std::is_pointer_v<A> &&
                                     (std::is_same_v<A, Storage<P>> || std::is_same_v<A, std::decay_t<P>>);
 
-/// These elements; none of what is not lendable.
+/// The argument itself, if it is lendable, else what as_stored() makes of it.
 template <class P, class A>
-[[nodiscard]] std::span<const std::byte> elements_of(const A& argument) noexcept {
-  if constexpr (is_lendable<P, A>) {
-    return std::as_bytes(std::span(argument.data(), argument.size()));
+[[nodiscard]] decltype(auto) as_lent_or_stored(A&& argument) {
+  if constexpr (is_lendable<P, std::remove_cvref_t<A>>) {
+    return static_cast<const std::remove_cvref_t<A>&>(argument);
+  } else {
+    return as_stored<P>(std::forward<A>(argument));
+  }
+}
+
+template <bool Lendable, class Value>
+[[nodiscard]] std::span<const std::byte> elements_of(const Value& value) noexcept {
+  if constexpr (Lendable) {
+    return std::as_bytes(std::span(value.data(), value.size()));
   } else {
     return {};
   }
 }
 
-/// Appends arguments for the parameters P as encode_for() does, but for the longest that can be lent. Throws
-/// SerializationError, also where the bytes and what is lent together are above the limit of `out`.
-template <class... P, class... A>
-[[nodiscard]] LentArgument encode_lending(ByteBuffer& out, TypeList<P...> parameters, A&&... arguments) {
-  if constexpr ((is_direct<Storage<P>> && ...) && (is_lendable<P, std::remove_cvref_t<A>> || ...)) {
-    const std::size_t longest = (std::max)({elements_of<P>(arguments).size()...});
-    if (longest > longest_copied_argument) {
-      LentArgument lent;
-      const auto append = [&]<class Parameter, class Argument>(TypeList<Parameter>, Argument&& argument) {
-        if constexpr (is_lendable<Parameter, std::remove_cvref_t<Argument>>) {
-          const std::span<const std::byte> bytes = elements_of<Parameter>(argument);
-          if (lent.bytes.empty() && bytes.size() == longest) {
-            write_direct(out, static_cast<std::uint64_t>(argument.size()));
-            lent = {bytes, out.size()};
-            return;
-          }
-        }
-        write_direct(out, as_stored<Parameter>(std::forward<Argument>(argument)));
-      };
-      try {
-        (append(TypeList<P>{}, std::forward<A>(arguments)), ...);
-        out.check_limit(longest);
-      } catch (...) {
-        throw_serialization_error(CodecStep::encode, type_of_all<Storage<P>...>());
+/// Appends values of direct types, but for the longest of those that are lendable. They do not change
+/// meanwhile.
+template <bool... Lendable, class... Value>
+[[nodiscard]] LentArgument write_lending(ByteBuffer& out, const Value&... values) {
+  const std::size_t longest = (std::max)({elements_of<Lendable>(values).size()...});
+  LentArgument lent{{}, out.size()};
+  const auto write = [&]<bool MayBeLent>(std::bool_constant<MayBeLent>, const auto& value) {
+    if constexpr (MayBeLent) {
+      const std::span<const std::byte> bytes = elements_of<true>(value);
+      if (lent.bytes.empty() && bytes.size() == longest && longest > longest_copied_argument) {
+        write_direct(out, static_cast<std::uint64_t>(value.size()));
+        lent = {bytes, out.size()};
+        return;
       }
-      return lent;
+    }
+    write_direct(out, value);
+  };
+  (write(std::bool_constant<Lendable>(), values), ...);
+  out.check_limit(lent.bytes.size());
+  return lent;
+}
+
+/// Appends arguments for the parameters P as encode_for() does, but for the longest that can be lent, if it
+/// is long and `may_lend()`. Throws as that does; the limit of `out` is one for the bytes and what is lent
+/// together.
+template <class MayLend, class... P, class... A>
+[[nodiscard]] LentArgument encode_lending(ByteBuffer& out, MayLend&& may_lend, TypeList<P...> parameters,
+                                          A&&... arguments) {
+  if constexpr ((is_direct<Storage<P>> && ...) && (is_lendable<P, std::remove_cvref_t<A>> || ...)) {
+    if (may_lend()) {
+      return [&out](const auto&... values) {
+        const std::size_t start = out.size();
+        try {
+          return write_lending<is_lendable<P, std::remove_cvref_t<A>>...>(out, values...);
+        } catch (...) {
+          out.truncate(start);
+          throw_serialization_error(CodecStep::encode, type_of_all<Storage<P>...>());
+        }
+      }(as_lent_or_stored<P>(std::forward<A>(arguments))...);
     }
   }
   encode_for(out, parameters, std::forward<A>(arguments)...);

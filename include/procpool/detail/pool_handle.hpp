@@ -41,11 +41,14 @@ class PoolHandle {
   PROCPOOL_EXPORT JobHandle call(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
                                  std::unique_ptr<JobOptions> options) const;
   /// The same; returns when the call has settled, and does not throw before that if something is lent:
-  /// nobody uses it any more.
+  /// nobody uses it any more. Nobody else gets a handle, by which the call could settle while a worker is at
+  /// it.
   PROCPOOL_EXPORT JobHandle call_and_wait(TaskRef task, std::size_t prefix_length, ByteBuffer&& bytes,
                                           const Loan& loan) const;
   PROCPOOL_EXPORT JobHandle map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
                                 std::unique_ptr<JobOptions> options) const;
+  /// No callback is made, which might change what is lent, by a thread that waits for a call.
+  [[nodiscard]] PROCPOOL_EXPORT bool may_lend() const;
   [[nodiscard]] PROCPOOL_EXPORT std::size_t max_message() const;
   /// Throws what a submission would throw.
   PROCPOOL_EXPORT void check_open() const;

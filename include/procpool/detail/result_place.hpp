@@ -29,11 +29,11 @@ class ResultPlace {
   ~ResultPlace() = default;
 };
 
+/// With the library's own traits and allocator: any other is the user's code, which may do anything.
 template <class T>
 inline constexpr bool has_place = false;
-template <class C, class Traits>
-inline constexpr bool has_place<std::basic_string<C, Traits>> = true;
-/// With std::allocator: any other is the user's code, which may do anything.
+template <class C>
+inline constexpr bool has_place<std::basic_string<C>> = archives::is_blittable<C>;
 template <class T>
 inline constexpr bool has_place<std::vector<T>> = archives::is_blittable<T>;
 
@@ -45,11 +45,12 @@ class PlaceIn final : public ResultPlace {
     value_.clear();
     arrived_ = 0;
     expected_ = bytes;
-    return bytes % element_bytes == 0 && elements == bytes / element_bytes;
+    return bytes % element_bytes == 0 && elements == bytes / element_bytes && elements <= value_.max_size();
   }
   void append(const std::byte* bytes, std::size_t count) override {
-    // What a worker only says that it will send costs no memory.
+    // A worker that only says that it sends so much more shall not cost so much.
     if (arrived_ == 0) value_.reserve((std::min)(expected_, longest_believed) / element_bytes);
+    if (arrived_ + count > longest_believed) value_.reserve(expected_ / element_bytes);
     while (count != 0) {
       // As archives::fill() does it, and why.
       const std::size_t part = (std::min)(count, std::size_t{16} << 10);
