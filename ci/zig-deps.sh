@@ -55,13 +55,16 @@ for target in "$@"; do
   # The standard library is built with the first program, with thousands of warnings that are not ours. Not by the
   # compiler's command, which takes one file at a time where there are two processors; and not in a folder above
   # zig's, from where its paths are other ones, so that nothing of it would be used later. Without zig's runtime for UBSan, which nothing here links.
+  [[ ! -e $work/.warm-$version-$target ]] || continue
   exec {lock}>"$work/.lock-$target"
   flock "$lock"
-  [[ ! -e $work/.warm-$version-$target ]] || continue
-  echo "zig-deps: the standard library for $target"
-  mkdir -p "$work/warm-$target"
-  printf '#include <iostream>\nint main() { std::cout << 1; }\n' >"$work/warm-$target/main.cpp"
-  (cd "$work/warm-$target" && ../bin/zig build-exe main.cpp -lc++ -fno-ubsan-rt -target "$target" -j8) >"$work/warm-$target.log" 2>&1 ||
-    { tail -n 20 "$work/warm-$target.log" >&2; die "zig cannot build for $target (all of its output in $work/warm-$target.log)"; }
-  touch "$work/.warm-$version-$target"
+  if [[ ! -e $work/.warm-$version-$target ]]; then
+    echo "zig-deps: the standard library for $target"
+    mkdir -p "$work/warm-$target"
+    printf '#include <iostream>\nint main() { std::cout << 1; }\n' >"$work/warm-$target/main.cpp"
+    (cd "$work/warm-$target" && ../bin/zig build-exe main.cpp -lc++ -fno-ubsan-rt -target "$target" -j8) >"$work/warm-$target.log" 2>&1 ||
+      { tail -n 20 "$work/warm-$target.log" >&2; die "zig cannot build for $target (all of its output in $work/warm-$target.log)"; }
+    touch "$work/.warm-$version-$target"
+  fi
+  exec {lock}>&-
 done

@@ -78,11 +78,11 @@ JobHandle PoolHandle::call_and_wait(TaskRef task, std::size_t prefix_length, Byt
     try {
       handle.await(std::nullopt);
     } catch (const std::bad_alloc&) {
-      if (!loan.any()) throw;
+      if (!loan.any() && !handle.ready()) throw;
       std::this_thread::sleep_for(look_without_memory);
     } catch (...) {
       // Of a backend that is not ours, whose events a pool without threads serves here.
-      if (!loan.any()) throw;
+      if (!loan.any() && !handle.ready()) throw;
       if (!error) error = std::current_exception();
       std::this_thread::sleep_for(look_without_memory);
     }

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -316,19 +315,16 @@ TEST_P(LargeMessages, AWorkerThatIsKilledWhileOneIsOnItsWayCostsThatCallAlone) {
 }
 
 TEST_P(LargeMessages, PassThroughAPoolThatCopiesArgumentsOrIsTraced) {
-  const std::string file = ::testing::TempDir() + "large_messages_" + GetParam() + ".json";
+  const tasks::Gate folder;
   const auto bytes = tasks::bytes(5 * mib, 5);
   PoolOptions asking = options(1);
   asking.synack = true;
   Pool pool(std::move(asking));
   EXPECT_EQ(pool.apply(tasks::echo_bytes, bytes), bytes);
-  {
-    PoolOptions traced = options(1);
-    traced.trace = file;
-    Pool with_trace(std::move(traced));
-    EXPECT_EQ(with_trace.apply(tasks::echo_bytes, bytes), bytes);
-  }
-  EXPECT_EQ(std::remove(file.c_str()), 0);
+  PoolOptions traced = options(1);
+  traced.trace = folder.path() + "/trace.json";
+  Pool with_trace(std::move(traced));
+  EXPECT_EQ(with_trace.apply(tasks::echo_bytes, bytes), bytes);
 }
 
 TEST_P(LargeMessages, OneWhoseTaskCrashesIsLostAlone) {

@@ -149,6 +149,15 @@ TEST(LentArgument, IsLookedAtWhenAllConversionsHaveBeenMade) {
   EXPECT_EQ(moved_before.whole, (copy<Wrapped, std::string>(Wrapped(text), std::string())));
 }
 
+TEST(LentArgument, IsNoViewOfWhatAnotherArgumentGivesUp) {
+  using Wrapped = std::tuple<std::vector<double>>;
+  std::vector<double> mine = numbers;
+  const std::span<const double> view = mine;
+  const Encoded encoded = lend<std::span<const double>, Wrapped>(view, std::move(mine));
+  EXPECT_TRUE(encoded.lent.bytes.empty());
+  EXPECT_EQ(encoded.whole, (copy<std::vector<double>, Wrapped>(numbers, Wrapped(numbers))));
+}
+
 TEST(LentArgument, ItsErrorsAreThoseOfConversionsAsTheyAre) {
   struct NoNumber {
     operator int() const { throw std::out_of_range("no number"); }

@@ -61,10 +61,18 @@ template <bool Lendable, class Value>
   }
 }
 
-/// Appends values of direct types, but for the longest of those that are lendable. They do not change
-/// meanwhile.
-template <bool... Lendable, class... Value>
-[[nodiscard]] LentArgument write_lending(ByteBuffer& out, const Value&... values) {
+/// An argument that is converted may give up what it holds, and with it what a view among the others looks
+/// at.
+template <class P, class A>
+inline constexpr bool is_taken_over =
+    !std::is_lvalue_reference_v<A> && std::is_class_v<std::remove_cvref_t<A>> &&
+    !is_lendable<P, std::remove_cvref_t<A>> && !std::is_same_v<std::remove_cvref_t<A>, Storage<P>>;
+
+/// Appends what is stored for the parameters P, all of direct types, but for the longest of those that are
+/// lendable. The values do not change meanwhile.
+template <bool... Lendable, class... P, class... Value>
+[[nodiscard]] LentArgument write_lending(ByteBuffer& out, TypeList<P...> /*parameters*/,
+                                         const Value&... values) {
   const std::size_t longest = (std::max)({elements_of<Lendable>(values).size()...});
   LentArgument lent{{}, out.size()};
   const auto write = [&]<bool MayBeLent>(std::bool_constant<MayBeLent>, const auto& value) {
@@ -78,8 +86,14 @@ template <bool... Lendable, class... Value>
     }
     write_direct(out, value);
   };
-  (write(std::bool_constant<Lendable>(), values), ...);
-  out.check_limit(lent.bytes.size());
+  const std::size_t start = out.size();
+  try {
+    (write(std::bool_constant<Lendable>(), values), ...);
+    out.check_limit(lent.bytes.size());
+  } catch (...) {
+    out.truncate(start);
+    throw_serialization_error(CodecStep::encode, type_of_all<Storage<P>...>());
+  }
   return lent;
 }
 
@@ -89,17 +103,11 @@ template <bool... Lendable, class... Value>
 template <class MayLend, class... P, class... A>
 [[nodiscard]] LentArgument encode_lending(ByteBuffer& out, MayLend&& may_lend, TypeList<P...> parameters,
                                           A&&... arguments) {
-  if constexpr ((is_direct<Storage<P>> && ...) && (is_lendable<P, std::remove_cvref_t<A>> || ...)) {
+  if constexpr ((is_direct<Storage<P>> && ...) && (is_lendable<P, std::remove_cvref_t<A>> || ...) &&
+                !(is_taken_over<P, A> || ...)) {
     if (may_lend()) {
-      return [&out](const auto&... values) {
-        const std::size_t start = out.size();
-        try {
-          return write_lending<is_lendable<P, std::remove_cvref_t<A>>...>(out, values...);
-        } catch (...) {
-          out.truncate(start);
-          throw_serialization_error(CodecStep::encode, type_of_all<Storage<P>...>());
-        }
-      }(as_lent_or_stored<P>(std::forward<A>(arguments))...);
+      return write_lending<is_lendable<P, std::remove_cvref_t<A>>...>(
+          out, parameters, as_lent_or_stored<P>(std::forward<A>(arguments))...);
     }
   }
   encode_for(out, parameters, std::forward<A>(arguments)...);
