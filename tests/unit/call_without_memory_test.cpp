@@ -62,7 +62,9 @@ void expect_that_a_caller_waits(F task, const A& argument) {
     gate = true;
     gate.notify_all();
     other.join();
-    if (!reached) EXPECT_GE(before, 2U) << "allocations";
+    if (!reached) {
+      EXPECT_GE(before, 2U) << "allocations";
+    }
   }
 }
 
