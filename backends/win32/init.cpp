@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <utility>
 
 namespace procpool {
 
@@ -23,8 +24,9 @@ void init() {
     // If what started this program stripped its arguments, it stays an unclaimed worker.
     if (!asked_to_work) return;
     init_called = true;
+    win32::UniqueHandle pipe = win32::inherited_pipe();
     win32::remove_role_marker();
-    win32::be_worker(win32::inherited_pipe());
+    win32::be_worker(std::move(pipe));
   }
   if (asked_to_work) {
     // Started by a process that has died in the meantime, or by a user who has read about it somewhere.

@@ -35,11 +35,6 @@ JobObject::JobObject(std::optional<MemorySize> memory_limit) : handle_(::CreateJ
   }
 }
 
-std::error_code JobObject::add(HANDLE process) noexcept {
-  if (::AssignProcessToJobObject(handle_.get(), process) == 0) return last_error();
-  return {};
-}
-
 bool JobObject::terminate(UINT exit_code) noexcept {
   return ::TerminateJobObject(handle_.get(), exit_code) != 0;
 }

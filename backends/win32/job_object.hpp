@@ -8,7 +8,6 @@
 #include <procpool/memory_size.hpp>
 
 #include <optional>
-#include <system_error>
 
 namespace procpool::win32 {
 
@@ -20,7 +19,8 @@ class JobObject {
   /// `memory_limit` caps what each process in it may commit. Throws SpawnError.
   explicit JobObject(std::optional<MemorySize> memory_limit);
 
-  [[nodiscard]] std::error_code add(HANDLE process) noexcept;
+  /// For spawn_program.
+  [[nodiscard]] HANDLE handle() const noexcept { return handle_.get(); }
   /// Kills all that is in it. The processes end with `exit_code`, soon.
   bool terminate(UINT exit_code) noexcept;
   /// A process in the job that has not ended, other than `leader`, to wait for; empty if there is none.

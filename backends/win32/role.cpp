@@ -7,7 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
+#include <optional>
+#include <system_error>
 
 #include <winternl.h>
 
@@ -50,43 +51,46 @@ std::uintptr_t parent_pid() noexcept {
   return basic.parent;
 }
 
+struct Marker {
+  std::uintptr_t parent;
+  HANDLE pipe;
+};
+
+std::optional<Marker> read_marker() noexcept {
+  char value[48];
+  const DWORD length = ::GetEnvironmentVariableA(role_variable, value, sizeof value);
+  if (length == 0 || length >= sizeof value) return std::nullopt;
+  const char* const end = value + length;
+  std::uintptr_t parent = 0;
+  const auto [colon, parent_error] = std::from_chars(value, end, parent);
+  if (parent_error != std::errc() || colon == end || *colon != ':') return std::nullopt;
+  std::uintptr_t pipe = 0;
+  const auto [rest, pipe_error] = std::from_chars(colon + 1, end, pipe);
+  if (pipe_error != std::errc() || rest != end) return std::nullopt;
+  return Marker{parent, reinterpret_cast<HANDLE>(pipe)};
+}
+
 }  // namespace
 
 bool is_worker_line(std::wstring_view line) {
   return to_utf8(last_word(line)) == worker_argument;
 }
 
-/// Where the streams stand that a parent hands down is documented nowhere, and all C libraries of Windows
-/// rely on it: their number, a byte of flags for each, and then the handles. That libuv writes it so, too,
-/// and restricts what else is inherited, makes this the one way that works with all of its versions.
-HANDLE inherited_pipe() noexcept {
-  STARTUPINFOW info{};
-  info.cb = sizeof info;
-  ::GetStartupInfoW(&info);
-  int count = 0;
-  if (info.lpReserved2 == nullptr || info.cbReserved2 < sizeof count) return nullptr;
-  std::memcpy(&count, info.lpReserved2, sizeof count);
-  if (count <= pipe_stream) return nullptr;
-  const std::size_t place = sizeof count + static_cast<std::size_t>(count) + pipe_stream * sizeof(HANDLE);
-  HANDLE pipe = nullptr;
-  if (info.cbReserved2 < place + sizeof pipe) return nullptr;
-  std::memcpy(&pipe, info.lpReserved2 + place, sizeof pipe);
-  if (::GetFileType(pipe) != FILE_TYPE_PIPE) return nullptr;
-  ::SetHandleInformation(pipe, HANDLE_FLAG_INHERIT, 0);
-  return pipe;
-}
-
-std::string role_marker() {
-  return std::string(role_variable) + "=" + std::to_string(::GetCurrentProcessId());
+std::string role_marker(HANDLE pipe) {
+  return std::to_string(::GetCurrentProcessId()) + ':' +
+         std::to_string(reinterpret_cast<std::uintptr_t>(pipe));
 }
 
 bool has_role_marker() noexcept {
-  char text[32];
-  const DWORD length = ::GetEnvironmentVariableA(role_variable, text, sizeof text);
-  if (length == 0 || length >= sizeof text) return false;
-  std::uintptr_t value = 0;
-  const auto [end, error] = std::from_chars(text, text + length, value);
-  return error == std::errc() && end == text + length && value == parent_pid();
+  const auto marker = read_marker();
+  return marker && marker->parent == parent_pid();
+}
+
+UniqueHandle inherited_pipe() noexcept {
+  const auto marker = read_marker();
+  if (!marker || ::GetFileType(marker->pipe) != FILE_TYPE_PIPE) return {};
+  ::SetHandleInformation(marker->pipe, HANDLE_FLAG_INHERIT, 0);
+  return UniqueHandle(marker->pipe);
 }
 
 void remove_role_marker() noexcept {

@@ -1,161 +1,148 @@
 // SPDX-License-Identifier: MIT
-// uv_spawn on a loop that lives for this one call: libuv knows how to write a command line and an environment
-// block, and the process is then watched through handles of our own, by whatever loop serves the pool.
+// CreateProcess and not uv_spawn, which can neither make a process that is in a job from its first instant
+// (one that is put there later outlives a host that dies in between) nor name what the process inherits
+// (libuv up to 1.52), and puts this process itself into a job that ends it without a report when it crashes.
 #include "win32/spawn_program.hpp"
 
-#include "loop/uv_error.hpp"
 #include "win32/role.hpp"
 #include "win32/system_error.hpp"
 #include "win32/text.hpp"
 
 #include <array>
-#include <mutex>
+#include <cstddef>
+#include <memory>
 #include <new>
-#include <vector>
-
-#include <uv.h>
+#include <string_view>
 
 namespace procpool::win32 {
 
 namespace {
 
-/// uv_spawn makes inheritable copies of what the child gets, and up to libuv 1.52 hands every inheritable
-/// handle of this process to it. So that a worker gets none of another's.
-std::mutex spawning;
-
-/// libuv never closes a standard descriptor: where the program has closed its own, nothing else may get the
-/// number.
-void fill_standard_descriptors() noexcept {
-  for (int fd = 0; fd >= 0 && fd <= 2;) {
-    uv_fs_t request;
-    fd = uv_fs_open(nullptr, &request, "NUL", UV_FS_O_RDWR, 0, nullptr);
-    uv_fs_req_cleanup(&request);
-    if (fd <= 2) continue;
-    uv_fs_close(nullptr, &request, fd, nullptr);
-    uv_fs_req_cleanup(&request);
+/// Names of variables are compared, and have their order in a block, without regard to case.
+struct ByName {
+  bool operator()(const std::wstring& one, const std::wstring& other) const noexcept {
+    return ::CompareStringOrdinal(one.data(), static_cast<int>(one.size()), other.data(),
+                                  static_cast<int>(other.size()), TRUE) == CSTR_LESS_THAN;
   }
+};
+using Variables = std::map<std::wstring, std::wstring, ByName>;
+
+Variables own_variables() {
+  const std::unique_ptr<wchar_t, decltype(&::FreeEnvironmentStringsW)> block(::GetEnvironmentStringsW(),
+                                                                             &::FreeEnvironmentStringsW);
+  if (!block) throw std::bad_alloc();
+  Variables variables;
+  for (std::wstring_view rest = block.get(); !rest.empty(); rest = rest.data() + rest.size() + 1) {
+    // The system's own begin with '=': "=C:", the working directory on that drive.
+    const auto equals = rest.find(L'=', 1);
+    if (equals != std::wstring_view::npos) variables.emplace(rest.substr(0, equals), rest.substr(equals + 1));
+  }
+  return variables;
 }
 
-/// A copy of a handle as a descriptor of libuv's C library, which need not be this one's.
-class Descriptor {
- public:
-  explicit Descriptor(HANDLE handle) noexcept {
-    fill_standard_descriptors();
-    HANDLE copy = nullptr;
-    const HANDLE self = ::GetCurrentProcess();
-    if (::DuplicateHandle(self, handle, self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS) == 0) return;
-    fd_ = uv_open_osfhandle(copy);
-    if (fd_ < 0) ::CloseHandle(copy);
-  }
-  ~Descriptor() {
-    if (fd_ < 0) return;
-    uv_fs_t request;
-    uv_fs_close(nullptr, &request, fd_, nullptr);
-    uv_fs_req_cleanup(&request);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+/// As CreateProcess takes it: each entry ends with a null, and the block with one more.
+std::wstring environment_block(const std::map<std::string, std::string>& on_top, HANDLE pipe) {
+  Variables variables = own_variables();
+  for (const auto& [name, value] : on_top) variables[to_wide(name)] = to_wide(value);
+  variables[to_wide(role_variable)] = to_wide(role_marker(pipe));
+  std::wstring block;
+  for (const auto& [name, value] : variables) (((block += name) += L'=') += value) += L'\0';
+  return block += L'\0';
+}
 
-  /// Negative if there is none.
-  [[nodiscard]] int fd() const noexcept { return fd_; }
+/// Empty, with GetLastError(), if there is none to be had.
+UniqueHandle inheritable_copy(HANDLE handle) noexcept {
+  HANDLE copy = nullptr;
+  const HANDLE self = ::GetCurrentProcess();
+  ::DuplicateHandle(self, handle, self, &copy, 0, TRUE, DUPLICATE_SAME_ACCESS);
+  return UniqueHandle(copy);
+}
+
+UniqueHandle inheritable_null_device() noexcept {
+  SECURITY_ATTRIBUTES inheritable{sizeof inheritable, nullptr, TRUE};
+  return UniqueHandle(::CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+                                    &inheritable, OPEN_EXISTING, 0, nullptr));
+}
+
+/// A program may have no output, or have closed it.
+UniqueHandle inheritable_output(DWORD which) noexcept {
+  const HANDLE own = ::GetStdHandle(which);
+  UniqueHandle copy;
+  if (own != nullptr && own != INVALID_HANDLE_VALUE) copy = inheritable_copy(own);
+  return copy ? std::move(copy) : inheritable_null_device();
+}
+
+/// Attributes of a process that is to be. Their values are looked at when it is made.
+class ProcessAttributes {
+ public:
+  explicit ProcessAttributes(DWORD count) {
+    SIZE_T bytes = 0;
+    ::InitializeProcThreadAttributeList(nullptr, count, 0, &bytes);
+    memory_ = std::make_unique<std::byte[]>(bytes);
+    if (::InitializeProcThreadAttributeList(get(), count, 0, &bytes) == 0) throw std::bad_alloc();
+  }
+  ~ProcessAttributes() { ::DeleteProcThreadAttributeList(get()); }
+  ProcessAttributes(const ProcessAttributes&) = delete;
+  ProcessAttributes& operator=(const ProcessAttributes&) = delete;
+
+  template <std::size_t Count>
+  [[nodiscard]] bool set(DWORD_PTR attribute, std::array<HANDLE, Count>& handles) noexcept {
+    return ::UpdateProcThreadAttribute(get(), 0, attribute, handles.data(), sizeof handles, nullptr,
+                                       nullptr) != 0;
+  }
+  [[nodiscard]] LPPROC_THREAD_ATTRIBUTE_LIST get() const noexcept {
+    return reinterpret_cast<LPPROC_THREAD_ATTRIBUTE_LIST>(memory_.get());
+  }
 
  private:
-  int fd_ = -1;
+  std::unique_ptr<std::byte[]> memory_;
 };
 
-/// Names of variables are compared without regard to case.
-bool same_name(std::string_view one, std::string_view other) {
-  const std::wstring wide_one = to_wide(one);
-  const std::wstring wide_other = to_wide(other);
-  return ::CompareStringOrdinal(wide_one.data(), static_cast<int>(wide_one.size()), wide_other.data(),
-                                static_cast<int>(wide_other.size()), TRUE) == CSTR_EQUAL;
-}
-
-std::vector<std::string> merged_environment(const std::map<std::string, std::string>& on_top) {
-  std::vector<std::string> merged;
-  uv_env_item_t* items = nullptr;
-  int count = 0;
-  if (uv_os_environ(&items, &count) != 0) throw std::bad_alloc();
-  struct Free {
-    uv_env_item_t* items;
-    int count;
-    ~Free() { uv_os_free_environ(items, count); }
-  } const free{items, count};
-  for (int i = 0; i < count; ++i) {
-    bool replaced = same_name(items[i].name, role_variable);
-    for (const auto& [name, value] : on_top) replaced = replaced || same_name(items[i].name, name);
-    if (!replaced) merged.push_back(std::string(items[i].name) + "=" + items[i].value);
-  }
-  for (const auto& [name, value] : on_top) merged.push_back(name + "=" + value);
-  merged.push_back(role_marker());
-  return merged;
-}
-
-std::vector<char*> to_pointers(std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  for (std::string& string : strings) pointers.push_back(string.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
-/// A program without a console of its own must not make a window appear for each of its workers.
-bool host_has_windows_only() noexcept {
-  const auto* const base = reinterpret_cast<const unsigned char*>(::GetModuleHandleW(nullptr));
-  const auto* const dos = reinterpret_cast<const IMAGE_DOS_HEADER*>(base);
-  const auto* const headers = reinterpret_cast<const IMAGE_NT_HEADERS*>(base + dos->e_lfanew);
-  return headers->OptionalHeader.Subsystem == IMAGE_SUBSYSTEM_WINDOWS_GUI;
-}
-
-/// The process is suspended in nothing: it may have ended already, but its pid is not another's as long as
-/// libuv holds a handle.
-std::error_code take_over(const uv_process_t& child, SpawnedProcess& spawned) noexcept {
-  constexpr DWORD rights = PROCESS_DUP_HANDLE | PROCESS_TERMINATE | PROCESS_SET_QUOTA |
-                           PROCESS_QUERY_INFORMATION | PROCESS_VM_READ | SYNCHRONIZE;
-  spawned.pid = child.pid;
-  spawned.process = UniqueHandle(::OpenProcess(rights, FALSE, static_cast<DWORD>(child.pid)));
-  return spawned.process ? std::error_code() : last_error();
-}
-
-/// libuv has names for some errors of Windows alone; that of CreateProcess is still there when it has none.
-std::error_code spawn_error(int status, DWORD of_system) {
-  return status == UV_UNKNOWN && of_system != 0 ? to_error_code(of_system) : detail::uv_error(status);
+/// Where the program has no console, each worker would get one of its own, with a window.
+bool has_console() noexcept {
+  return ::GetConsoleCP() != 0;
 }
 
 }  // namespace
 
 std::error_code spawn_program(const SpawnRequest& request, SpawnedProcess& spawned) {
-  std::vector<std::string> arguments{request.program, worker_argument};
-  std::vector<std::string> environment = merged_environment(request.environment);
-  std::vector<char*> argument_pointers = to_pointers(arguments);
-  std::vector<char*> environment_pointers = to_pointers(environment);
+  const UniqueHandle pipe = inheritable_copy(request.pipe);
+  const UniqueHandle input = inheritable_null_device();
+  const UniqueHandle output = inheritable_output(STD_OUTPUT_HANDLE);
+  const UniqueHandle errors = inheritable_output(STD_ERROR_HANDLE);
+  if (!pipe || !input || !output || !errors) return last_error();
 
-  const Descriptor pipe(request.pipe);
-  if (pipe.fd() < 0) return std::make_error_code(std::errc::too_many_files_open);
-  std::array<uv_stdio_container_t, pipe_stream + 1> stdio{};
-  stdio[0].flags = UV_IGNORE;
-  for (const int stream : {1, 2, pipe_stream}) {
-    stdio[static_cast<std::size_t>(stream)].flags = UV_INHERIT_FD;
-    stdio[static_cast<std::size_t>(stream)].data.fd = stream == pipe_stream ? pipe.fd() : stream;
+  std::array inherited{pipe.get(), input.get(), output.get(), errors.get()};
+  std::array jobs{request.job};
+  ProcessAttributes attributes(2);
+  if (!attributes.set(PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inherited) ||
+      !attributes.set(PROC_THREAD_ATTRIBUTE_JOB_LIST, jobs)) {
+    return last_error();
   }
-  uv_process_options_t options{};
-  options.file = request.program.c_str();
-  options.args = argument_pointers.data();
-  options.env = environment_pointers.data();
-  options.cwd = request.working_directory.empty() ? nullptr : request.working_directory.c_str();
-  options.flags = host_has_windows_only() ? static_cast<unsigned>(UV_PROCESS_WINDOWS_HIDE) : 0U;
-  options.stdio_count = static_cast<int>(stdio.size());
-  options.stdio = stdio.data();
+  STARTUPINFOEXW startup{};
+  startup.StartupInfo.cb = sizeof startup;
+  startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+  startup.StartupInfo.hStdInput = input.get();
+  startup.StartupInfo.hStdOutput = output.get();
+  startup.StartupInfo.hStdError = errors.get();
+  startup.lpAttributeList = attributes.get();
 
-  const std::lock_guard lock(spawning);
-  uv_loop_t loop;
-  if (const int status = uv_loop_init(&loop); status < 0) return detail::uv_error(status);
-  uv_process_t child{};
-  const int status = uv_spawn(&loop, &child, &options);
-  const DWORD of_system = ::GetLastError();
-  const std::error_code error = status < 0 ? spawn_error(status, of_system) : take_over(child, spawned);
-  uv_close(reinterpret_cast<uv_handle_t*>(&child), nullptr);
-  while (uv_loop_close(&loop) == UV_EBUSY) uv_run(&loop, UV_RUN_NOWAIT);
-  return error;
+  const std::wstring program = to_wide(request.program);
+  std::wstring command_line = L'"' + program + L"\" " + to_wide(worker_argument);
+  std::wstring environment = environment_block(request.environment, pipe.get());
+  const std::wstring directory = to_wide(request.working_directory);
+  const DWORD flags = CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT |
+                      (has_console() ? 0U : static_cast<DWORD>(CREATE_NO_WINDOW));
+  PROCESS_INFORMATION made{};
+  if (::CreateProcessW(program.c_str(), command_line.data(), nullptr, nullptr, TRUE, flags,
+                       environment.data(), directory.empty() ? nullptr : directory.c_str(),
+                       &startup.StartupInfo, &made) == 0) {
+    return last_error();
+  }
+  const UniqueHandle thread(made.hThread);
+  spawned.process = UniqueHandle(made.hProcess);
+  spawned.pid = static_cast<Pid>(made.dwProcessId);
+  return {};
 }
 
 std::string self_program() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// spawn_program: starts a program as a worker, through libuv.
+/// spawn_program: starts a program as a worker.
 #pragma once
 
 #include "win32/unique_handle.hpp"
@@ -22,6 +22,8 @@ struct SpawnRequest {
   std::string working_directory;
   /// The child's end of the pipe for its StartRecord.
   HANDLE pipe = nullptr;
+  /// What the child is in, before it has run anything.
+  HANDLE job = nullptr;
 };
 
 struct SpawnedProcess {
@@ -30,8 +32,8 @@ struct SpawnedProcess {
 };
 
 /// Starts the program with role_marker() in its environment. Its input is empty, its output and errors go
-/// where this process's go. Any thread; one at a time. Gives an error, or sets `spawned`. Throws
-/// std::bad_alloc.
+/// where this process's go, and it inherits nothing else but its pipe. Any thread. Gives an error, or sets
+/// `spawned`. Throws std::bad_alloc.
 [[nodiscard]] std::error_code spawn_program(const SpawnRequest& request, SpawnedProcess& spawned);
 
 /// The path of the program that this process runs. Throws SpawnError.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// What the host tells a process that it has started: which handles it has got, and "go". It is written to a
-/// pipe after the process was put into its job, and the process does nothing before it has read it.
+/// What the host tells a process that it has started in its job: which handles it has got, and "go". The
+/// process does nothing before it has read that from its pipe.
 #pragma once
 
 #include "win32/unique_handle.hpp"

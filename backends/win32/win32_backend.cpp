@@ -91,11 +91,11 @@ void Win32Backend::probe(const SpawnRequest& request) {
   SpawnRequest with_pipe = request;
   with_pipe.pipe = pipe.read.get();
   JobObject job(std::nullopt);
+  with_pipe.job = job.handle();
   SpawnedProcess spawned;
   if (const auto error = spawn_program(with_pipe, spawned)) {
     throw_spawn_error("cannot run the worker program \"" + request.program + "\"", error);
   }
-  const auto job_error = job.add(spawned.process.get());
   pipe.read.reset();
   StartRecord record;
   record.kind = StartRecord::Kind::probe;
@@ -110,7 +110,7 @@ void Win32Backend::probe(const SpawnRequest& request) {
     wait_for(spawned.process.get(), Deadline(death_patience));
   }
   if (ended && code == probe_answer) return;
-  if (!ended || (!job_error && !pipe_error && code != bad_role && code < 0xC0000000U)) {
+  if (!ended || (!pipe_error && code != bad_role && code < 0xC0000000U)) {
     throw NotInitializedError("procpool: the worker program \"" + request.program +
                               "\" does not answer as a worker of this version of procpool" + init_advice);
   }

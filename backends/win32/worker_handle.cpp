@@ -38,6 +38,7 @@ WorkerHandle::WorkerHandle(WorkerId id, std::size_t memory_bytes, std::optional<
 std::error_code WorkerHandle::start(SpawnRequest request, const EventBell& bell) {
   StartPipe pipe = make_start_pipe();
   request.pipe = pipe.read.get();
+  request.job = job_.handle();
   SpawnedProcess spawned;
   if (const auto error = spawn_program(request, spawned)) return error;
   pipe.read.reset();
@@ -45,9 +46,7 @@ std::error_code WorkerHandle::start(SpawnRequest request, const EventBell& bell)
   const std::lock_guard lock(mutex_);
   process_ = std::move(spawned.process);
   pid_ = spawned.pid;
-  std::error_code error = job_.add(process_.get());
-  in_job_ = !error;
-  if (!error) error = hand_over(pipe.write.get(), bell);
+  const std::error_code error = hand_over(pipe.write.get(), bell);
   memory_.reset();
   if (!error) {
     if (kill_signum_) terminate();
@@ -86,7 +85,7 @@ std::error_code WorkerHandle::hand_over(HANDLE pipe, const EventBell& bell) {
 void WorkerHandle::kill(int signum) noexcept {
   const std::lock_guard lock(mutex_);
   if (!kill_signum_) kill_signum_ = signum;
-  if (in_job_ && !ended_) terminate();
+  if (process_ && !ended_) terminate();
 }
 
 void WorkerHandle::terminate() noexcept {
@@ -111,7 +110,7 @@ NativeHandle WorkerHandle::sentinel() noexcept {
 }
 
 UniqueHandle WorkerHandle::end_descendants() noexcept {
-  if (!in_job_) return {};
+  if (!process_) return {};
   // The worker itself is dead, and keeps the code that it has ended with.
   job_.terminate(kill_code(signal_of_kill));
   return job_.survivor(static_cast<DWORD>(pid_));

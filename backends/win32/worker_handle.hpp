@@ -46,8 +46,8 @@ class WorkerHandle {
   /// The event that the worker sets for the loop.
   [[nodiscard]] HANDLE loop_bell() const noexcept { return loop_bell_.get(); }
 
-  /// Starts the process, puts it into the job, gives it its handles and says "go". On an error no process is
-  /// left. A process that has ended in the meantime is no error: its end is told as any other's.
+  /// Starts the process in its job, gives it its handles and says "go". On an error no process is left. A
+  /// process that has ended in the meantime is no error: its end is told as any other's.
   [[nodiscard]] std::error_code start(SpawnRequest request, const EventBell& bell);
 
   // --- any thread
@@ -86,13 +86,12 @@ class WorkerHandle {
   UniqueHandle doorbell_;
   UniqueHandle loop_bell_;
   UniqueHandle nudge_;
+  JobObject job_;
   Pid pid_ = 0;
 
   std::mutex mutex_;  ///< guards what follows
-  JobObject job_;
   UniqueHandle process_;
   std::optional<int> kill_signum_;  ///< the first that was asked for
-  bool in_job_ = false;
   bool ended_ = false;
 
   Watches watches_;  // last, so that waits end before the handles that they wait for

@@ -5,6 +5,7 @@
 #include "win32/nudge_thread.hpp"
 #include "win32/process_setup.hpp"
 #include "win32/shared_memory.hpp"
+#include "win32/start_record.hpp"
 #include "win32/system_error.hpp"
 #include "win32/wait_time.hpp"
 
@@ -68,10 +69,11 @@ class EventLink final : public WorkerLink {
 
 }  // namespace
 
-void be_worker(HANDLE pipe) noexcept {
+void be_worker(UniqueHandle pipe) noexcept {
   avoid_dialogs();
   StartRecord record;
-  if (!receive_start_record(pipe, record)) end_process(bad_role);
+  if (!receive_start_record(pipe.get(), record)) end_process(bad_role);
+  pipe.reset();
   if (record.kind == StartRecord::Kind::probe) end_process(probe_answer);
   // ^C and ^Break come to all processes of a console, and are the host's to answer.
   ::SetConsoleCtrlHandler(nullptr, TRUE);

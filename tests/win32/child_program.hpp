@@ -6,6 +6,7 @@
 #include "helpers/platform.hpp"
 #include "helpers/win32_process.hpp"
 
+#include <chrono>
 #include <string>
 #include <system_error>
 
@@ -20,7 +21,8 @@ inline std::string beside(const std::string& name) {
 /// Killed with the object, if it still runs.
 class ChildProgram {
  public:
-  explicit ChildProgram(const std::string& program) {
+  explicit ChildProgram(const std::string& program, const std::string& argument = "") {
+    std::string command_line = '"' + program + "\" " + argument;
     HANDLE read = nullptr;
     HANDLE write = nullptr;
     SECURITY_ATTRIBUTES inherited{sizeof inherited, nullptr, TRUE};
@@ -34,7 +36,7 @@ class ChildProgram {
     startup.hStdOutput = write;
     startup.hStdError = ::GetStdHandle(STD_ERROR_HANDLE);
     PROCESS_INFORMATION info{};
-    if (::CreateProcessA(program.c_str(), nullptr, nullptr, nullptr, TRUE, 0, nullptr, nullptr, &startup,
+    if (::CreateProcessA(program.c_str(), command_line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &startup,
                          &info) == 0) {
       fail("CreateProcess");
     }
@@ -52,6 +54,16 @@ class ChildProgram {
       if (c != '\r') text += c;
     }
     return text;
+  }
+  /// True if nobody has this output any more, soon: neither the program nor what it has started, even if that
+  /// has not run yet.
+  bool output_ends() {
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (::PeekNamedPipe(output_.get(), nullptr, 0, nullptr, nullptr, nullptr) != 0) {
+      if (std::chrono::steady_clock::now() > patience) return false;
+      ::Sleep(1);
+    }
+    return ::GetLastError() == ERROR_BROKEN_PIPE;
   }
   void kill() {
     ::TerminateProcess(process_.get(), 1);

@@ -87,6 +87,17 @@ TEST(WindowsProcesses, AHostThatIsKilledLeavesNothing) {
   for (const Pid pid : started) EXPECT_TRUE(tasks::goes_away(pid)) << pid;
 }
 
+TEST(WindowsProcesses, AHostThatDiesWhileItStartsItsWorkersLeavesNothing) {
+  // The start of four workers takes so long, and each host dies at another point of it.
+  constexpr std::chrono::microseconds start = 150ms;
+  constexpr int hosts = 40;
+  for (int i = 0; i < hosts; ++i) {
+    const std::string life = std::to_string((start * i / hosts).count());
+    ChildProgram host(beside("procpool_short_lived_host_program.exe"), life);
+    EXPECT_TRUE(host.output_ends()) << "what a host has left that lived for " << life << " us";
+  }
+}
+
 TEST(WindowsProcesses, AThousandPoolsLeaveNoHandle) {
   if (const char* const reason = std::getenv("PROCPOOL_TEST_FEW_POOLS")) GTEST_SKIP() << reason;
   // Made by few at first: the system's thread pool and the C library keep some handles from their first use.

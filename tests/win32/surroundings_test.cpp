@@ -48,8 +48,9 @@ TEST(WindowsSurroundings, AProgramWithoutInitIsToldWhatToAdd) {
   EXPECT_NE(text.find("procpool::init(argc, argv);"), std::string::npos) << text;
 }
 
-TEST(WindowsSurroundings, AProgramMayBeginWithWmain) {
+TEST(WindowsSurroundings, AProgramMayBeginWithWmainAndItsWorkersPrint) {
   ChildProgram program(beside("procpool_wide_program.exe"));
+  EXPECT_EQ(program.line(), "in a worker") << "which prints where the program does";
   EXPECT_EQ(program.line(), "42 of 1");
 }
 
@@ -96,6 +97,16 @@ TEST(WindowsSurroundings, WorkersInheritNothingOfTheHostsPools) {
   for (int i = 0; i < 5; ++i) others.emplace_back(1);
   // Each pool has some ten handles in the host.
   EXPECT_LE(others.back().apply(count_own_handles), alone + 3);
+}
+
+TEST(WindowsSurroundings, WorkersInheritNothingThatTheProgramHasMadeInheritable) {
+  const int alone = Pool(1).apply(count_own_handles);
+  std::vector<Handle> events;
+  for (int i = 0; i < 20; ++i) {
+    SECURITY_ATTRIBUTES inheritable{sizeof inheritable, nullptr, TRUE};
+    events.emplace_back(::CreateEventW(&inheritable, TRUE, FALSE, nullptr));
+  }
+  EXPECT_LE(Pool(1).apply(count_own_handles), alone + 3);
 }
 
 }  // namespace
