@@ -94,7 +94,7 @@ TEST(WindowsProcesses, AHostThatDiesWhileItStartsItsWorkersLeavesNothing) {
   for (int i = 0; i < hosts; ++i) {
     const std::string life = std::to_string((start * i / hosts).count());
     ChildProgram host(beside("procpool_short_lived_host_program.exe"), life);
-    EXPECT_TRUE(host.output_ends()) << "what a host has left that lived for " << life << " us";
+    ASSERT_TRUE(host.output_ends()) << "what a host has left that lived for " << life << " us";
   }
 }
 
