@@ -36,8 +36,8 @@ class ChildProgram {
     startup.hStdOutput = write;
     startup.hStdError = ::GetStdHandle(STD_ERROR_HANDLE);
     PROCESS_INFORMATION info{};
-    if (::CreateProcessA(program.c_str(), command_line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &startup,
-                         &info) == 0) {
+    if (::CreateProcessA(program.c_str(), command_line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr,
+                         &startup, &info) == 0) {
       fail("CreateProcess");
     }
     process_ = Handle(info.hProcess);

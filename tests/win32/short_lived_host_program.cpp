@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A host that dies while it starts its workers: so many microseconds after it has begun to, as its argument says.
+// A host that dies while it starts its workers: so many microseconds after it has begun to, as its argument
+// says.
 #include <procpool/procpool.hpp>
 
 #include <chrono>
