@@ -7,16 +7,17 @@
 set -u
 at_once=5  # seconds, for a busy machine
 output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+errors=$(mktemp)
+trap 'rm -f "$output" "$errors"' EXIT
 
-# What is printed is shown as it comes, so that CTest has it when it ends a program that hangs. It goes through a file
+# What is printed is shown as it comes, so that CTest has it when it ends a program that hangs. It goes through files
 # because what Wine leaves running keeps its output open, and CTest would wait for the end of that.
 run() {
   local program
-  : >"$output"
-  wine "$@" >"$output" <&0 &
+  : >"$output" >"$errors"
+  wine "$@" >"$output" 2>"$errors" <&0 &
   program=$!
-  tail -n +1 -s 0.1 -f --pid="$program" "$output"
+  tail -q -n +1 -s 0.1 -f --pid="$program" "$output" "$errors"
   wait "$program"
 }
 

@@ -6,7 +6,6 @@
 #include "helpers/platform.hpp"
 #include "helpers/win32_process.hpp"
 
-#include <chrono>
 #include <string>
 #include <system_error>
 
@@ -55,19 +54,11 @@ class ChildProgram {
     }
     return text;
   }
-  /// True if nobody has this output any more, soon: neither the program nor what it has started, even if that
-  /// has not run yet.
-  bool output_ends() {
-    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (::PeekNamedPipe(output_.get(), nullptr, 0, nullptr, nullptr, nullptr) != 0) {
-      if (std::chrono::steady_clock::now() > patience) return false;
-      ::Sleep(1);
-    }
-    return ::GetLastError() == ERROR_BROKEN_PIPE;
-  }
+  /// Waits for its end.
+  void wait() { ::WaitForSingleObject(process_.get(), 30'000); }
   void kill() {
     ::TerminateProcess(process_.get(), 1);
-    ::WaitForSingleObject(process_.get(), 30'000);
+    wait();
   }
 
  private:
