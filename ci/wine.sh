@@ -13,11 +13,14 @@ trap 'rm -f "$output" "$errors"' EXIT
 # What is printed is shown as it comes, so that CTest has it when it ends a program that hangs. It goes through files
 # because what Wine leaves running keeps its output open, and CTest would wait for the end of that.
 run() {
-  local program
+  local program shows_errors
   : >"$output" >"$errors"
   wine "$@" >"$output" 2>"$errors" <&0 &
   program=$!
-  tail -q -n +1 -s 0.1 -f --pid="$program" "$output" "$errors"
+  tail -n +1 -s 0.1 -f --pid="$program" "$errors" >&2 &
+  shows_errors=$!
+  tail -n +1 -s 0.1 -f --pid="$program" "$output"
+  wait "$shows_errors"
   wait "$program"
 }
 
