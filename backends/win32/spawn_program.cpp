@@ -13,6 +13,7 @@
 #include <memory>
 #include <new>
 #include <string_view>
+#include <utility>
 
 namespace procpool::win32 {
 
@@ -64,11 +65,12 @@ UniqueHandle inheritable_null_device() noexcept {
                                     &inheritable, OPEN_EXISTING, 0, nullptr));
 }
 
-/// A program may have no output, or have closed it.
+/// A program may have no output, or have closed it, so that the handle is now another object's.
 UniqueHandle inheritable_output(DWORD which) noexcept {
   const HANDLE own = ::GetStdHandle(which);
   UniqueHandle copy;
   if (own != nullptr && own != INVALID_HANDLE_VALUE) copy = inheritable_copy(own);
+  if (copy && ::GetFileType(copy.get()) == FILE_TYPE_UNKNOWN) copy.reset();
   return copy ? std::move(copy) : inheritable_null_device();
 }
 
@@ -107,10 +109,13 @@ bool has_console() noexcept {
 
 std::error_code spawn_program(const SpawnRequest& request, SpawnedProcess& spawned) {
   const UniqueHandle pipe = inheritable_copy(request.pipe);
+  if (!pipe) return last_error();
   const UniqueHandle input = inheritable_null_device();
+  if (!input) return last_error();
   const UniqueHandle output = inheritable_output(STD_OUTPUT_HANDLE);
+  if (!output) return last_error();
   const UniqueHandle errors = inheritable_output(STD_ERROR_HANDLE);
-  if (!pipe || !input || !output || !errors) return last_error();
+  if (!errors) return last_error();
 
   std::array inherited{pipe.get(), input.get(), output.get(), errors.get()};
   std::array jobs{request.job};
@@ -121,7 +126,7 @@ std::error_code spawn_program(const SpawnRequest& request, SpawnedProcess& spawn
   }
   STARTUPINFOEXW startup{};
   startup.StartupInfo.cb = sizeof startup;
-  startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+  startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES | STARTF_FORCEOFFFEEDBACK;
   startup.StartupInfo.hStdInput = input.get();
   startup.StartupInfo.hStdOutput = output.get();
   startup.StartupInfo.hStdError = errors.get();

@@ -32,8 +32,8 @@ struct SpawnedProcess {
 };
 
 /// Starts the program with role_marker() in its environment. Its input is empty, its output and errors go
-/// where this process's go, and it inherits nothing else but its pipe. Any thread. Gives an error, or sets
-/// `spawned`. Throws std::bad_alloc.
+/// where this process's standard handles do (GetStdHandle), and it inherits nothing else but its pipe. Any
+/// thread. Gives an error, or sets `spawned`. Throws std::bad_alloc.
 [[nodiscard]] std::error_code spawn_program(const SpawnRequest& request, SpawnedProcess& spawned);
 
 /// The path of the program that this process runs. Throws SpawnError.
