@@ -4,7 +4,6 @@
 #include "win32/text.hpp"
 
 #include <charconv>
-#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
