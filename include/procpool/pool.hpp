@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
@@ -112,7 +113,7 @@ class Pool {
   /// the error of the first of them once all have settled.
   template <class F, std::ranges::input_range R>
   auto map(F&& f, R&& range, std::optional<std::size_t> chunksize = std::nullopt) {
-    return map_async(std::forward<F>(f), std::forward<R>(range), {.chunksize = chunksize}).get();
+    return map_and_wait<detail::ItemCalls<F, R>, detail::Callable<F>>(f, std::forward<R>(range), chunksize);
   }
   template <class F, std::ranges::input_range R>
   auto map_async(F&& f, R&& range, MapOptions<ItemResult<F, R>> options) -> MapResult<ItemResult<F, R>> {
@@ -126,7 +127,7 @@ class Pool {
   /// f(a, b, ...) for each tuple (a, b, ...).
   template <class F, std::ranges::input_range R>
   auto starmap(F&& f, R&& range, std::optional<std::size_t> chunksize = std::nullopt) {
-    return starmap_async(std::forward<F>(f), std::forward<R>(range), {.chunksize = chunksize}).get();
+    return map_and_wait<detail::StarCalls<F, R>, detail::Callable<F>>(f, std::forward<R>(range), chunksize);
   }
   template <class F, std::ranges::input_range R>
   auto starmap_async(F&& f, R&& range, MapOptions<StarResult<F, R>> options) -> MapResult<StarResult<F, R>> {
@@ -227,14 +228,29 @@ class Pool {
     using Result = MapResult<typename Calls::Result>;
     handle_.check_open();
     detail::TaskCall call = Calls::call(f);
-    detail::MapItems items(detail::checked_chunksize(options.chunksize), handle_.max_message());
-    for (auto&& item : range) {
-      items.add([&](detail::ByteBuffer& out) {
-        Calls::encode(out, std::forward<decltype(item)>(item));
-        return true;
-      });
-    }
+    detail::MapItems items = detail::encode_items<Calls>(
+        std::forward<R>(range), detail::checked_chunksize(options.chunksize), handle_.max_message());
     return Result(handle_.map(call.ref, std::move(call.prefix), std::move(items), erase<Result>(options)));
+  }
+
+  /// Results that are numbers go straight into the vector that is returned.
+  template <class Calls, class F, class R>
+  auto map_and_wait(const F& f, R&& range, std::optional<std::size_t> chunksize) {
+    using T = typename Calls::Result;
+    if constexpr (archives::is_blittable<T>) {
+      handle_.check_open();
+      detail::TaskCall call = Calls::call(f);
+      std::vector<T> values;
+      detail::MapItems items = detail::encode_items_with_place<Calls>(
+          values, std::forward<R>(range), detail::checked_chunksize(chunksize), handle_.max_message());
+      detail::ValuesPlace place{std::as_writable_bytes(std::span(values)).data(), sizeof(T)};
+      const MapResult<T> result(
+          handle_.map_and_wait(call.ref, std::move(call.prefix), std::move(items), place));
+      return place.full ? std::move(values) : result.get();
+    } else {
+      MapOptions<T> options{.chunksize = chunksize};
+      return submit_map<Calls>(f, std::forward<R>(range), options).get();
+    }
   }
 
   template <class F, class R>

@@ -15,6 +15,7 @@
 #include <procpool/byte_buffer.hpp>
 #include <procpool/codec.hpp>
 #include <procpool/detail/callable.hpp>
+#include <procpool/detail/direct_codec.hpp>
 #include <procpool/detail/invoker.hpp>
 #include <procpool/detail/lent_argument.hpp>
 #include <procpool/detail/named_task.hpp>
@@ -26,6 +27,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -74,6 +76,30 @@ void encode_arguments(ByteBuffer& out, A&&... arguments) {
   if constexpr (Traits::callable) {
     encode_for(out, typename Traits::Parameters{}, std::forward<A>(arguments)...);
   }
+}
+
+template <class Parameters>
+inline constexpr std::size_t stored_size = 0;
+template <class... P>
+inline constexpr std::size_t stored_size<TypeList<P...>> = fixed_size<std::tuple<Storage<P>...>>;
+
+/// What the encoded arguments of one call of an F take, if that is always the same, and not nothing; 0 if it
+/// is not, or if there can be no such call.
+template <class F, class... A>
+inline constexpr std::size_t arguments_size =
+    TaskTraits<F, A...>::callable ? stored_size<typename TaskTraits<F, A...>::Parameters> : 0;
+
+template <class... P, class... A>
+std::byte* store_for(std::byte* to, TypeList<P...> /*parameters*/, A&&... arguments) {
+  ((to = store(to, as_stored<P>(std::forward<A>(arguments)))), ...);
+  return to;
+}
+
+/// Writes the arguments for one call of an F, for which there is room, and returns their end. Needs
+/// arguments_size. Throws what converting them throws.
+template <class F, class... A>
+std::byte* store_arguments(std::byte* to, A&&... arguments) {
+  return store_for(to, typename TaskTraits<F, A...>::Parameters{}, std::forward<A>(arguments)...);
 }
 
 /// What comes back of f(A...): decayed, and owning. Gives one readable error, and is void, if there can be no

@@ -28,6 +28,11 @@ void keep(Answer& answer, const std::byte* bytes, std::size_t count, ResultPlace
   }
 }
 
+/// Several jobs of one.
+constexpr bool answers_pack(ResultKind kind) noexcept {
+  return kind == ResultKind::pack || kind == ResultKind::values;
+}
+
 constexpr std::uint32_t distance(std::uint32_t from, std::uint32_t to) noexcept {
   return (to - from) & Claim::mask;
 }
@@ -81,13 +86,14 @@ void HostChannel::stage(const Message& message) {
   descriptor.task = message.task;
   descriptor.length = static_cast<std::uint32_t>(length);
   descriptor.prefix_length = static_cast<std::uint32_t>(message.prefix.size());
-  descriptor.items = message.items;
+  descriptor.items = message.pack ? message.count : message.items;
   descriptor.kind = message.kind;
   std::uint8_t flags = message.chunk ? message_flag::chunk : std::uint8_t{0};
   if (message.announce) flags |= message_flag::announce;
   if (message.ask) flags |= message_flag::ask;
   if (limits) flags |= message_flag::limits;
   if (message.pack) flags |= message_flag::pack;
+  if (message.even) flags |= message_flag::even;
   descriptor.count.store(static_cast<std::uint16_t>(message.count), std::memory_order_relaxed);
 
   outgoing.id = message.id;
@@ -332,7 +338,7 @@ bool HostChannel::receive(Answer& answer) noexcept {
   ResultDescriptor descriptor;
   std::memcpy(&descriptor, &memory_->results[results_read_ % ring_slots], sizeof descriptor);
   if (descriptor.kind > ResultKind::progress) return violated("its result is of no known kind");
-  const bool pack = descriptor.kind == ResultKind::pack;
+  const bool pack = answers_pack(descriptor.kind);
   if (!(pack ? check_pack(descriptor) : check_job(descriptor))) return false;
 
   answer.id = descriptor.job_id;
@@ -381,7 +387,12 @@ bool HostChannel::check_pack(const ResultDescriptor& descriptor) noexcept {
     return violated("it answered a job that it had not claimed");
   if (!check_arguments()) return false;
   if (descriptor.length > draft_size) return violated("its result is longer than that of a pack may be");
-  return true;
+  return check_values(descriptor.kind, descriptor.length, descriptor.count);
+}
+
+bool HostChannel::check_values(ResultKind kind, std::size_t length, std::uint32_t count) noexcept {
+  if (kind != ResultKind::values || (count == 0 ? length : length % count) == 0) return true;
+  return violated("the answers of its pack make no sense");
 }
 
 /// The answer to the oldest job, or a report on one of its pack.
@@ -482,9 +493,11 @@ bool HostChannel::salvage(Answer& answer) noexcept {
   if (!has_claimed(count)) return violated("it answered a job that it had not claimed");
   if (!check_arguments()) return false;
   if (draft.length > draft_size) return violated("its draft is longer than a draft may be");
+  if (!check_values(draft.even ? ResultKind::values : ResultKind::pack, draft.length, draft.count))
+    return false;
   const std::byte* const place = memory_->drafts[draft.place];
   answer.id = oldest().id + answered_;
-  answer.kind = ResultKind::pack;
+  answer.kind = draft.even ? ResultKind::values : ResultKind::pack;
   answer.count = count;
   answer.last = false;
   answer.elapsed = Duration::zero();
@@ -502,6 +515,11 @@ bool HostChannel::salvage(Answer& answer) noexcept {
 bool HostChannel::drop_first(std::uint32_t skip, Answer& answer) noexcept {
   if (answer.out_of_memory) return true;
   const ByteBuffer all = std::exchange(answer.bytes, ByteBuffer());
+  if (answer.kind == ResultKind::values) {
+    const std::size_t begin = all.size() / (skip + answer.count) * skip;
+    keep(answer, all.data() + begin, all.size() - begin);
+    return true;
+  }
   std::size_t begin = 0;
   std::size_t end = 0;
   for (std::uint32_t i = 0; i < skip + answer.count; ++i) {

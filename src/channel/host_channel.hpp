@@ -28,10 +28,13 @@ struct Message {
   bool announce = false;
   bool ask = false;  ///< the worker waits for acknowledge() before it begins
   std::uint32_t items = 1;
-  /// Of a pack: its jobs, whose ids follow each other. The arguments are then those of all, each behind its
-  /// length (32 bits), `longest_pack` bytes at most.
+  /// Of a pack: its jobs, whose ids follow each other. The arguments are then those of all, `longest_pack`
+  /// bytes at most.
   std::uint32_t count = 1;
   bool pack = false;
+  /// Of a chunk or pack: the arguments of all items are of one length. Else each has its length (32 bits)
+  /// before it.
+  bool even = false;
   Duration soft_limit{0};  ///< 0: none
   Duration hard_limit{0};
   std::span<const std::byte> prefix;
@@ -56,7 +59,7 @@ struct Answer {
   JobId id = 0;
   ResultKind kind = ResultKind::value;
   bool last = false;           ///< the worker claims nothing more, and ends
-  std::uint32_t count = 1;     ///< of the kind `pack`: how many jobs it answers, which may be none
+  std::uint32_t count = 1;     ///< of a pack: how many jobs it answers, which may be none
   Duration elapsed{0};         ///< 0: unknown
   TimePoint started{};         ///< as the worker has it; only if `elapsed` is known
   bool out_of_memory = false;  ///< the host had none for the bytes, which are lost
@@ -191,6 +194,7 @@ class HostChannel {
   bool receive_stream(Answer& answer) noexcept;
   void begin_in_place() noexcept;
   bool check_pack(const ResultDescriptor& descriptor) noexcept;
+  bool check_values(ResultKind kind, std::size_t length, std::uint32_t count) noexcept;
   bool check_job(const ResultDescriptor& descriptor) noexcept;
   bool check_arguments() noexcept;
   bool read_bytes(const ResultDescriptor& descriptor, Answer& answer) noexcept;

@@ -45,11 +45,13 @@ namespace message_flag {
 inline constexpr std::uint8_t in_place = 1;  ///< the bytes are in the descriptor
 inline constexpr std::uint8_t streamed = 2;  ///< the bytes follow through the byte ring while it is read
 inline constexpr std::uint8_t announce = 4;  ///< job: the worker rings as it starts
-inline constexpr std::uint8_t chunk = 8;     ///< several items, each with a length before it
+inline constexpr std::uint8_t chunk = 8;     ///< several items, each with a length before it unless `even`
 inline constexpr std::uint8_t limits = 16;   ///< job: begins with its soft and hard limit (2 x 64 bits, ns)
 inline constexpr std::uint8_t ask = 64;      ///< job: the worker waits for the host's word (`acknowledged`)
-inline constexpr std::uint8_t last = 32;     ///< result: the worker ends now, of its own accord
-inline constexpr std::uint8_t pack = 128;    ///< several jobs, each with a length before its arguments
+inline constexpr std::uint8_t even =
+    32;  ///< job: its items are all of one length, and none stands before them
+inline constexpr std::uint8_t last = 32;   ///< result: the worker ends now, of its own accord
+inline constexpr std::uint8_t pack = 128;  ///< several jobs, each an item as of a chunk
 }  // namespace message_flag
 
 /// What the host publishes: prefix (the callable) and arguments, one after the other, of a job; or of a pack
@@ -59,10 +61,10 @@ struct JobDescriptor {
   std::uint64_t task;
   std::uint32_t length;
   std::uint32_t prefix_length;
-  std::uint32_t items;
+  std::uint32_t items;  ///< of a chunk; of a pack as it was published
   MessageKind kind;
   std::uint8_t flags;
-  /// The jobs in it. The host lowers it, after `claim`, when it takes back the rest of a pack.
+  /// The jobs that are left in it. The host lowers it, after `claim`, when it takes back the rest of a pack.
   std::atomic<std::uint16_t> count;
   union {
     std::byte bytes[inline_bytes];
@@ -76,6 +78,7 @@ enum class ResultKind : std::uint8_t {
   exception,  ///< the encoded exception
   items,      ///< of a chunk: for each item its kind (8 bits), length (32 bits) and bytes
   pack,       ///< of several jobs of a pack: for each the same
+  values,     ///< of several jobs of a pack: their encoded results, all of one length
   refused,    ///< the host did not let the job begin
   progress,   ///< of a job that still runs: fraction (double) and a note
 };
@@ -155,21 +158,24 @@ struct ChannelMemory {
 };
 
 /// The word `draft`: the answers to jobs of a pack that are not published yet, as they stand in one of the
-/// two `drafts`: like the bytes of a result of the kind `pack`. They are not lost with the worker. With each
-/// result it turns to the other draft, so that what the host copies stays as it is.
+/// two `drafts`: like the bytes of a result of the kind `pack` or, if they are `even`, `values`. They are not
+/// lost with the worker. With each result it turns to the other draft, so that what the host copies stays as
+/// it is.
 struct Draft {
   std::uint32_t first = 0;   ///< the number of the first of these jobs, as in Claim
   std::uint32_t count = 0;   ///< of jobs, up to most_in_pack
   std::uint32_t length = 0;  ///< in bytes, up to draft_size
   std::uint32_t place = 0;   ///< which of the two
+  bool even = false;
 
   [[nodiscard]] static constexpr Draft unpack(std::uint64_t word) noexcept {
-    return {static_cast<std::uint32_t>(word), static_cast<std::uint32_t>(word >> 32) & 0x7fff,
-            static_cast<std::uint32_t>(word >> 47) & 0xffff, static_cast<std::uint32_t>(word >> 63)};
+    return {static_cast<std::uint32_t>(word) & 0x7fffffff, static_cast<std::uint32_t>(word >> 32) & 0x7fff,
+            static_cast<std::uint32_t>(word >> 47) & 0xffff, static_cast<std::uint32_t>(word >> 63),
+            (word >> 31 & 1) != 0};
   }
   [[nodiscard]] constexpr std::uint64_t pack() const noexcept {
-    return std::uint64_t{first} | std::uint64_t{count} << 32 | std::uint64_t{length} << 47 |
-           std::uint64_t{place} << 63;
+    return std::uint64_t{first} | std::uint64_t{even ? 1U : 0U} << 31 | std::uint64_t{count} << 32 |
+           std::uint64_t{length} << 47 | std::uint64_t{place} << 63;
   }
 };
 static_assert(most_in_pack <= 0x7fff && draft_size <= 0xffff, "they have to fit into the word");

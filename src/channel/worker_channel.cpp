@@ -69,6 +69,7 @@ bool WorkerChannel::begin_message(std::uint32_t number, ClaimedJob& job) {
   job.pack = (descriptor.flags & message_flag::pack) != 0;
   job.continues = false;
   job.items = descriptor.items;
+  job.even = (descriptor.flags & message_flag::even) != 0;
   job.started = last_finished_ ? *last_finished_ : Clock::now();
   control.started_at.store(job.started.time_since_epoch().count(), std::memory_order_relaxed);
   control.current.store(job.id, std::memory_order_release);
@@ -79,7 +80,10 @@ bool WorkerChannel::begin_message(std::uint32_t number, ClaimedJob& job) {
     if (!gather_pack(job)) return false;
     pack_ = &descriptor;
     pack_first_ = number;
+    pack_item_.reset();
+    if (job.even) pack_item_ = pack_arguments_.size() / job.items;
     draft_.first = number;
+    draft_values_even_ = true;
     take_arguments(job);
   }
   return true;
@@ -115,6 +119,11 @@ bool WorkerChannel::gather_pack(ClaimedJob& job) {
 void WorkerChannel::take_arguments(ClaimedJob& job) noexcept {
   if (job.out_of_memory) {
     job.arguments = {};
+    return;
+  }
+  if (pack_item_) {
+    job.arguments = pack_arguments_.first(*pack_item_);
+    pack_arguments_ = pack_arguments_.subspan(*pack_item_);
     return;
   }
   std::uint32_t length = 0;
@@ -230,6 +239,10 @@ std::span<const std::byte> WorkerChannel::read_all() {
 bool WorkerChannel::publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes,
                             bool last) {
   if (kind == ResultKind::progress || !job.pack) return publish_now(job, kind, bytes, 1, last);
+  if (draft_.even && (kind != ResultKind::value || bytes.size() != draft_value_)) {
+    if (!publish_draft()) return false;
+    draft_values_even_ = false;
+  }
   if (answer_header + bytes.size() > draft_size - draft_.length && !publish_draft()) return false;
   if (answer_header + bytes.size() <= draft_size) {
     add_to_draft(job, kind, bytes);
@@ -259,12 +272,20 @@ void WorkerChannel::add_to_draft(const ClaimedJob& job, ResultKind kind,
                                  std::span<const std::byte> bytes) noexcept {
   if (job.soft_limit || job.hard_limit) last_finished_ = Clock::now();
   if (draft_.count == 0) drafted_ = job;
-  std::byte* const at = memory_->drafts[draft_.place] + draft_.length;
+  if (draft_.count == 0) {
+    draft_.even = draft_values_even_ && kind == ResultKind::value;
+    draft_value_ = bytes.size();
+  }
+  std::byte* at = memory_->drafts[draft_.place] + draft_.length;
   const auto length = static_cast<std::uint32_t>(bytes.size());
-  std::memcpy(at, &kind, sizeof kind);
-  std::memcpy(at + sizeof kind, &length, sizeof length);
-  if (length != 0) std::memcpy(at + answer_header, bytes.data(), length);
-  draft_.length += static_cast<std::uint32_t>(answer_header) + length;
+  if (!draft_.even) {
+    std::memcpy(at, &kind, sizeof kind);
+    std::memcpy(at + sizeof kind, &length, sizeof length);
+    at += answer_header;
+    draft_.length += static_cast<std::uint32_t>(answer_header);
+  }
+  if (length != 0) std::memcpy(at, bytes.data(), length);
+  draft_.length += length;
   ++draft_.count;
   memory_->control.draft.store(draft_.pack(), std::memory_order_release);
 }
@@ -272,7 +293,8 @@ void WorkerChannel::add_to_draft(const ClaimedJob& job, ResultKind kind,
 bool WorkerChannel::publish_draft() {
   if (draft_.count == 0) return true;
   const std::span<const std::byte> answers{memory_->drafts[draft_.place], draft_.length};
-  if (!publish_now(drafted_, ResultKind::pack, answers, draft_.count, false)) return false;
+  const ResultKind kind = draft_.even ? ResultKind::values : ResultKind::pack;
+  if (!publish_now(drafted_, kind, answers, draft_.count, false)) return false;
   draft_ = {(draft_.first + draft_.count) & Claim::mask, 0, 0, draft_.place ^ 1};
   memory_->control.draft.store(draft_.pack(), std::memory_order_release);
   return true;

@@ -26,6 +26,7 @@ struct ClaimedJob {
   bool pack = false;       ///< it is one of a pack
   bool continues = false;  ///< of the same pack as the job before: task and prefix are the same
   std::uint32_t items = 0;
+  bool even = false;  ///< of a chunk: its items are all of one length, and none stands before them
   std::optional<Duration> soft_limit;
   std::optional<Duration> hard_limit;
   TimePoint started;
@@ -139,8 +140,11 @@ class WorkerChannel final : private ArgumentStream {
   std::uint32_t pack_first_ = 0;               ///< number of the first job of the pack at hand
   const JobDescriptor* pack_ = nullptr;        ///< nullptr: no pack is at hand
   std::span<const std::byte> pack_arguments_;  ///< of the jobs that are left
+  std::optional<std::size_t> pack_item_;       ///< how long each of them is, if they are even
   ClaimedJob drafted_;                         ///< the first job in the draft
   Draft draft_;
+  std::size_t draft_value_ = 0;    ///< how long each answer in it is, if they are even
+  bool draft_values_even_ = true;  ///< of the pack at hand, so far
   std::uint32_t result_tail_ = 0;
   std::uint64_t result_bytes_end_ = 0;
   std::uint64_t stream_position_ = 0;  ///< of the job being read

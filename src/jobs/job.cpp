@@ -292,7 +292,10 @@ void Call::describe(std::uint32_t, std::uint32_t, Message& message) const {
 }
 
 bool Call::accept(std::uint32_t, Answer&& answer, Pid pid) {
-  if (answer.kind == ResultKind::items || answer.kind == ResultKind::pack) return false;
+  if (answer.kind == ResultKind::items || answer.kind == ResultKind::pack ||
+      answer.kind == ResultKind::values) {
+    return false;
+  }
   if (answer.kind == ResultKind::refused) {
     fail(0, refused(), 0);
     return true;

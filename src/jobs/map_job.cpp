@@ -9,15 +9,24 @@
 #include <utility>
 
 namespace procpool::detail {
+namespace {
+
+MapResults make_results(MapItems& items, const ValuesPlace* place) noexcept {
+  return place != nullptr ? MapResults(items, place->data, place->value_size) : MapResults(items);
+}
+
+}  // namespace
+
 MapJob::MapJob(std::shared_ptr<const JobContext> context, std::uint64_t task, ByteBuffer&& prefix,
-               MapItems&& items)
+               MapItems&& items, ValuesPlace* place)
     : Job(std::move(context), items.units()),
       task_(task),
       prefix_(std::move(prefix)),
       items_(std::move(items)),
       units_left_(units()),
       unit_settled_(units()),
-      results_(items_) {}
+      results_(make_results(items_, place)),
+      place_(place) {}
 
 std::size_t MapJob::first_item(std::uint32_t unit) const noexcept {
   return std::size_t{unit} * items_.chunksize();
@@ -38,8 +47,9 @@ void MapJob::describe(std::uint32_t unit, std::uint32_t most, Message& message) 
   const bool may_pack = !message.chunk && !message.announce && !message.ask;
   message.count = may_pack ? items_.units_within(unit, most, longest_pack) : 1;
   message.pack = message.count > 1;
+  message.even = items_.even();
   message.arguments = items_.units(unit, message.count);
-  if (!message.chunk && !message.pack) message.arguments = message.arguments.subspan(sizeof(std::uint32_t));
+  if (!message.chunk && !message.pack) message.arguments = items_.without_length(message.arguments);
 }
 
 bool MapJob::accept(std::uint32_t unit, Answer&& answer, Pid pid) {
@@ -50,18 +60,21 @@ bool MapJob::accept(std::uint32_t unit, Answer&& answer, Pid pid) {
       if (items_.chunksize() == 1) return false;
       if (!accept_items(item, item_count(unit), answer.bytes.view(), pid)) return false;
       break;
+    case ResultKind::values:
+      results_.keep_values(item, answer.count, answer.bytes.view());
+      break;
     case ResultKind::pack:
       if (!accept_items(item, answer.count, answer.bytes.view(), pid)) return false;
       break;
     case ResultKind::exception:
       // Of a whole chunk, where it could not even be begun.
       make_room_for_failures(item_count(unit));
-      results_.keep(item, answer.bytes.view(), item_count(unit));
+      results_.keep_error(item, item_count(unit), answer.bytes.view());
       for (std::uint32_t i = 0; i < item_count(unit); ++i) keep_failure(item + i, pid, nullptr);
       break;
     case ResultKind::value:
       if (items_.chunksize() > 1) return false;
-      results_.keep(item, answer.bytes.view());
+      results_.keep_value(item, answer.bytes.view());
       break;
     case ResultKind::refused:
       fail(unit, refused(), 0);
@@ -88,8 +101,12 @@ bool MapJob::accept_items(std::size_t first, std::uint32_t count, std::span<cons
     bytes = bytes.subspan(answer_header);
     if (kind > ResultKind::exception || length > bytes.size()) return make_no_sense();
     try {
-      results_.keep(first + i, bytes.first(length));
-      if (kind == ResultKind::exception) keep_failure(first + i, pid, nullptr);
+      if (kind == ResultKind::exception) {
+        results_.keep_error(first + i, 1, bytes.first(length));
+        keep_failure(first + i, pid, nullptr);
+      } else {
+        results_.keep_value(first + i, bytes.first(length));
+      }
     } catch (const std::bad_alloc&) {
       failures_.resize(failures_before);
       throw;
@@ -135,6 +152,7 @@ void MapJob::units_done(std::uint32_t first, std::uint32_t count, Pid pid) noexc
   if (units_left_ != 0) return;
   std::sort(failures_.begin(), failures_.end(),
             [](const Failure& a, const Failure& b) { return a.item < b.item; });
+  if (place_ != nullptr) place_->full = failures_.empty() && !unnoted_ && results_.all_in_place();
   finish();
 }
 

@@ -7,6 +7,7 @@
 #include "jobs/map_results.hpp"
 
 #include <procpool/detail/map_items.hpp>
+#include <procpool/detail/values_place.hpp>
 
 #include <cstdint>
 #include <exception>
@@ -19,8 +20,9 @@ namespace procpool::detail {
 /// The job behind Pool::map, and behind a chunk of an imap. Ready when all items have settled.
 class MapJob final : public Job {
  public:
-  MapJob(std::shared_ptr<const JobContext> context, std::uint64_t task, ByteBuffer&& prefix,
-         MapItems&& items);
+  /// `place`, if there is one, is lent until the job has settled.
+  MapJob(std::shared_ptr<const JobContext> context, std::uint64_t task, ByteBuffer&& prefix, MapItems&& items,
+         ValuesPlace* place = nullptr);
 
   void describe(std::uint32_t unit, std::uint32_t most, Message& message) const override;
   [[nodiscard]] bool settled(std::uint32_t unit) const noexcept override { return unit_settled_[unit]; }
@@ -57,6 +59,7 @@ class MapJob final : public Job {
   std::uint32_t units_left_;
   std::vector<bool> unit_settled_;
   MapResults results_;
+  ValuesPlace* place_;
   std::vector<Failure> failures_;
   std::exception_ptr unnoted_;  ///< of items for whose failure there was no memory: which, nobody knows
   std::vector<Pid> pids_;

@@ -10,68 +10,83 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
+#include <vector>
 
 namespace procpool::detail {
 
 /// Results come in any order, and each is looked at only when it was kept. Where all items have arguments of
-/// the same size, a result that is no longer takes their place. Any other has a slot; those are memory that
-/// nobody touches before.
+/// the same size, values that are no longer take their place, if they have the length of the first that did.
+/// Whatever else there is has a slot; those are memory that nobody touches before.
 class MapResults {
  public:
   /// `items` outlives this, and does not grow. The arguments of an item are gone when its result is kept.
   explicit MapResults(MapItems& items) noexcept
       : places_(items.data()), place_size_(items.item_size()), items_(items.items()) {}
+  /// Values of `place_size` bytes go to `places`, which may be where the arguments are.
+  MapResults(MapItems& items, std::byte* places, std::size_t place_size) noexcept
+      : places_(places), place_size_(place_size), value_size_(place_size), items_(items.items()) {}
 
-  /// Throws std::bad_alloc; the arguments are still there then.
-  void keep(std::size_t item, std::span<const std::byte> bytes) {
-    const auto length = static_cast<std::uint32_t>(bytes.size());
-    if (sizeof length + bytes.size() <= place_size_) {
-      std::byte* const to = place(item);
-      std::memcpy(to, &length, sizeof length);
-      if (length != 0) std::memcpy(to + sizeof length, bytes.data(), bytes.size());
-    } else {
-      keep_in_slot(item, length, bytes);
+  /// These throw std::bad_alloc; the arguments are still there then.
+  void keep_value(std::size_t item, std::span<const std::byte> bytes) { keep_values(item, 1, bytes); }
+  /// Of `count` items, all of one length.
+  void keep_values(std::size_t first, std::uint32_t count, std::span<const std::byte> bytes) {
+    const std::size_t size = bytes.size() / count;
+    if (!value_size_ && size <= place_size_) value_size_ = size;
+    if (size == value_size_) {
+      copy_in_place(first, count, bytes);
+      return;
+    }
+    for (std::size_t item = first; item < first + count; ++item) {
+      keep_in_slot(item, bytes.first(size));
+      bytes = bytes.subspan(size);
     }
   }
-  /// The same for `count` items, once.
-  void keep(std::size_t first, std::span<const std::byte> bytes, std::uint32_t count) {
-    keep(first, bytes);
+  /// What each of `count` items has, once.
+  void keep_error(std::size_t first, std::uint32_t count, std::span<const std::byte> bytes) {
+    keep_in_slot(first, bytes);
     for (std::size_t item = first + 1; item < first + count; ++item) {
-      if (place_size_ != 0) std::memcpy(place(item), place(first), place_size_);
-      if (has_slot(first)) slots_[item] = slots_[first];
+      slots_[item] = slots_[first];
+      has_slot_[item] = true;
     }
   }
+
   [[nodiscard]] std::span<const std::byte> operator[](std::size_t item) const noexcept {
-    if (!has_slot(item)) return {place(item) + sizeof(std::uint32_t), length_in_place(item)};
+    if (!slots_ || !has_slot_[item]) return {place(item), value_size_.value_or(0)};
     const Slot& slot = slots_[item];
     if (slot.length <= sizeof slot.bytes) return {slot.bytes, slot.length};
     std::uint64_t position = 0;
     std::memcpy(&position, slot.bytes, sizeof position);
     return long_.view().subspan(static_cast<std::size_t>(position), slot.length);
   }
+  /// Every result that was kept is a value in its place.
+  [[nodiscard]] bool all_in_place() const noexcept { return !slots_; }
 
  private:
   struct Slot {
     std::uint32_t length;
     std::byte bytes[12];  ///< or, of a longer one, the position in long_
   };
-  /// In place of the length: the result has a slot.
-  static constexpr std::uint32_t elsewhere = ~std::uint32_t{0};
-
   [[nodiscard]] std::byte* place(std::size_t item) const noexcept { return places_ + item * place_size_; }
 
-  [[nodiscard]] std::uint32_t length_in_place(std::size_t item) const noexcept {
-    std::uint32_t length = 0;
-    std::memcpy(&length, place(item), sizeof length);
-    return length;
-  }
-  [[nodiscard]] bool has_slot(std::size_t item) const noexcept {
-    return place_size_ == 0 || length_in_place(item) == elsewhere;
+  void copy_in_place(std::size_t first, std::uint32_t count, std::span<const std::byte> bytes) noexcept {
+    if (bytes.empty()) return;
+    if (value_size_ == place_size_) {
+      std::memcpy(place(first), bytes.data(), bytes.size());
+      return;
+    }
+    for (std::size_t item = first; item < first + count; ++item) {
+      std::memcpy(place(item), bytes.data(), *value_size_);
+      bytes = bytes.subspan(*value_size_);
+    }
   }
 
-  void keep_in_slot(std::size_t item, std::uint32_t length, std::span<const std::byte> bytes) {
-    if (!slots_) slots_ = std::make_unique_for_overwrite<Slot[]>(items_);
+  void keep_in_slot(std::size_t item, std::span<const std::byte> bytes) {
+    if (!slots_) {
+      has_slot_.resize(items_);
+      slots_ = std::make_unique_for_overwrite<Slot[]>(items_);
+    }
     Slot& slot = slots_[item];
     if (bytes.size() > sizeof slot.bytes) {
       const std::uint64_t position = long_.size();
@@ -80,14 +95,16 @@ class MapResults {
     } else if (!bytes.empty()) {
       std::memcpy(slot.bytes, bytes.data(), bytes.size());
     }
-    slot.length = length;
-    if (place_size_ != 0) std::memcpy(place(item), &elsewhere, sizeof elsewhere);
+    slot.length = static_cast<std::uint32_t>(bytes.size());
+    has_slot_[item] = true;
   }
 
   std::byte* places_;
-  std::size_t place_size_;  ///< length and bytes; 0: nothing has a place
+  std::size_t place_size_;
+  std::optional<std::size_t> value_size_;  ///< of those that lie in their places; none does yet
   std::size_t items_;
   std::unique_ptr<Slot[]> slots_;
+  std::vector<bool> has_slot_;
   ByteBuffer long_;
 };
 

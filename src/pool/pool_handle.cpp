@@ -52,6 +52,23 @@ JobHandle submit_with_slot(PoolCore& core, Ref<Job> job, std::unique_ptr<JobOpti
   }
 }
 
+/// Waits, whatever happens, until nobody uses any more what is lent to a job.
+void await_loan(const JobHandle& handle) {
+  std::exception_ptr error;
+  while (!handle.ready()) {
+    try {
+      handle.await(std::nullopt);
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(look_without_memory);
+    } catch (...) {
+      // Of a backend that is not ours, whose events a pool without threads serves here.
+      if (!error) error = std::current_exception();
+      std::this_thread::sleep_for(look_without_memory);
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
 }  // namespace
 
 PoolHandle::PoolHandle(PoolOptions&& options) : core_(std::make_shared<PoolCore>(std::move(options))) {}
@@ -73,21 +90,11 @@ JobHandle PoolHandle::call_and_wait(TaskRef task, std::size_t prefix_length, Byt
   PoolCore& core = get();
   const JobHandle handle = submit_with_slot(
       core, Call::make(core.context(), {task.value, prefix_length}, std::move(bytes), loan), nullptr, true);
-  std::exception_ptr error;
-  while (!handle.ready()) {
-    try {
-      handle.await(std::nullopt);
-    } catch (const std::bad_alloc&) {
-      if (!loan.any() && !handle.ready()) throw;
-      std::this_thread::sleep_for(look_without_memory);
-    } catch (...) {
-      // Of a backend that is not ours, whose events a pool without threads serves here.
-      if (!loan.any() && !handle.ready()) throw;
-      if (!error) error = std::current_exception();
-      std::this_thread::sleep_for(look_without_memory);
-    }
+  if (loan.any()) {
+    await_loan(handle);
+  } else {
+    handle.await(std::nullopt);
   }
-  if (error) std::rethrow_exception(error);
   return handle;
 }
 
@@ -97,6 +104,16 @@ JobHandle PoolHandle::map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
   check_open();
   auto job = Ref<Job>::adopt(new MapJob(core.context(), task.value, std::move(prefix), std::move(items)));
   return submit(core, std::move(job), std::move(options), false);
+}
+
+JobHandle PoolHandle::map_and_wait(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
+                                   ValuesPlace& place) const {
+  PoolCore& core = get();
+  auto job =
+      Ref<Job>::adopt(new MapJob(core.context(), task.value, std::move(prefix), std::move(items), &place));
+  const JobHandle handle = submit(core, std::move(job), nullptr, false);
+  await_loan(handle);
+  return handle;
 }
 
 bool PoolHandle::may_lend() const {

@@ -215,15 +215,19 @@ class WorkerLoop final : private ProgressReporter, private ResultStream {
     static_cast<void>(channel_.publish(job_, ResultKind::progress, bytes.view()));
   }
 
-  /// Each item has an outcome of its own: kind (8 bits), length (32 bits), bytes.
+  /// Each item, of one at least, has an outcome of its own: kind (8 bits), length (32 bits), bytes.
   void run_chunk(const ClaimedJob& job, ByteBuffer& answer) {
     const ResultBytes result(answer);
     std::span<const std::byte> left = job.arguments.whole();
+    const auto even = static_cast<std::uint32_t>(left.size() / job.items);
     for (std::uint32_t i = 0; i < job.items; ++i) {
-      std::uint32_t length = 0;
-      std::memcpy(&length, left.data(), sizeof length);
-      const std::span<const std::byte> arguments = left.subspan(sizeof length, length);
-      left = left.subspan(sizeof length + length);
+      std::uint32_t length = even;
+      if (!job.even) {
+        std::memcpy(&length, left.data(), sizeof length);
+        left = left.subspan(sizeof length);
+      }
+      const std::span<const std::byte> arguments = left.first(length);
+      left = left.subspan(length);
 
       const std::size_t header = answer.size();
       answer.extend(answer_header);

@@ -5,9 +5,11 @@
 
 #include <procpool/detail/imap_session.hpp>
 #include <procpool/detail/job_handle.hpp>
+#include <procpool/detail/map_items.hpp>
 #include <procpool/options.hpp>
 #include <procpool/task.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -15,10 +17,12 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace procpool::detail {
 
@@ -62,6 +66,11 @@ struct ItemCalls {
 
   static TaskCall call(const Callable<F>& f) { return make_task_call<Callable<F>, Item>(f); }
   static void encode(ByteBuffer& out, Item&& item) { encode_arguments<F>(out, std::forward<Item>(item)); }
+
+  static constexpr std::size_t item_size = arguments_size<F, Item>;
+  static std::byte* store(std::byte* to, Item&& item) {
+    return store_arguments<F>(to, std::forward<Item>(item));
+  }
 };
 
 /// The same with items that are tuples of arguments.
@@ -78,6 +87,13 @@ struct StarCalls<F, R, std::tuple<A...>> {
     std::apply([&out](auto&&... arg) { encode_arguments<F>(out, std::forward<decltype(arg)>(arg)...); },
                std::forward<Item>(item));
   }
+
+  static constexpr std::size_t item_size = arguments_size<F, A...>;
+  static std::byte* store(std::byte* to, Item&& item) {
+    return std::apply(
+        [to](auto&&... arg) { return store_arguments<F>(to, std::forward<decltype(arg)>(arg)...); },
+        std::forward<Item>(item));
+  }
 };
 template <class F, class R, class A, class B>
 struct StarCalls<F, R, std::pair<A, B>> : StarCalls<F, R, std::tuple<A, B>> {};
@@ -89,6 +105,48 @@ struct StarCalls<F, R, std::pair<A, B>> : StarCalls<F, R, std::tuple<A, B>> {};
     throw std::invalid_argument("procpool: chunksize has to be from 1 to 1048576");
   }
   return static_cast<std::uint32_t>(chunksize.value_or(1));
+}
+
+template <class Calls, class R>
+[[nodiscard]] MapItems encode_items(R&& range, std::uint32_t chunksize, std::size_t max_message) {
+  MapItems items(chunksize, max_message);
+  for (auto&& item : range) {
+    items.add([&](ByteBuffer& out) {
+      Calls::encode(out, std::forward<decltype(item)>(item));
+      return true;
+    });
+  }
+  return items;
+}
+
+/// The same for items whose results will be written to `values`, which then has an element for each. Until
+/// then that is where their arguments are, if each takes as much.
+template <class Calls, class R>
+[[nodiscard]] MapItems encode_items_with_place(std::vector<typename Calls::Result>& values, R&& range,
+                                               std::uint32_t chunksize, std::size_t max_message) {
+  constexpr std::size_t item_size = sizeof(typename Calls::Result);
+  if constexpr (Calls::item_size == item_size && std::ranges::sized_range<R>) {
+    if (chunksize <= max_message / item_size) {
+      const auto count = static_cast<std::size_t>(std::ranges::size(range));
+      values.reserve(count);
+      std::size_t stored = 0;
+      for (auto&& item : range) {
+        if (stored == values.size()) {
+          if (stored == count) break;
+          // A few at a time: resize() writes them, and the cache has them still when their turn comes.
+          values.resize((std::min)(count, stored + 2048));
+        }
+        Calls::store(reinterpret_cast<std::byte*>(values.data() + stored),
+                     std::forward<decltype(item)>(item));
+        ++stored;
+      }
+      values.resize(stored);
+      return {chunksize, std::as_writable_bytes(std::span(values)), stored};
+    }
+  }
+  MapItems items = encode_items<Calls>(std::forward<R>(range), chunksize, max_message);
+  values.resize(items.items());
+  return items;
 }
 
 /// Reads a range item by item. The position is moved on only when the next item is wanted.

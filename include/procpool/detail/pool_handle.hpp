@@ -9,6 +9,7 @@
 #include <procpool/detail/loan.hpp>
 #include <procpool/detail/map_items.hpp>
 #include <procpool/detail/task_ref.hpp>
+#include <procpool/detail/values_place.hpp>
 #include <procpool/export.hpp>
 #include <procpool/process_backend.hpp>
 #include <procpool/stats.hpp>
@@ -47,6 +48,9 @@ class PoolHandle {
                                           const Loan& loan) const;
   PROCPOOL_EXPORT JobHandle map(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
                                 std::unique_ptr<JobOptions> options) const;
+  /// Returns when all items have settled, as call_and_wait() does.
+  PROCPOOL_EXPORT JobHandle map_and_wait(TaskRef task, ByteBuffer&& prefix, MapItems&& items,
+                                         ValuesPlace& place) const;
   /// No callback is made, which might change what is lent, by a thread that waits for a call.
   [[nodiscard]] PROCPOOL_EXPORT bool may_lend() const;
   [[nodiscard]] PROCPOOL_EXPORT std::size_t max_message() const;
