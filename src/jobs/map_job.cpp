@@ -61,6 +61,7 @@ bool MapJob::accept(std::uint32_t unit, Answer&& answer, Pid pid) {
       if (!accept_items(item, item_count(unit), answer.bytes.view(), pid)) return false;
       break;
     case ResultKind::values:
+      if (items_.chunksize() > 1) return false;
       results_.keep_values(item, answer.count, answer.bytes.view());
       break;
     case ResultKind::pack:

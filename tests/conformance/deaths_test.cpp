@@ -188,6 +188,20 @@ TEST_P(Deaths, ACrashInAChunkLosesThatChunk) {
   EXPECT_TRUE(is_whole(pool, 2));
 }
 
+TEST_P(Deaths, ACrashAmongFastItemsLosesThatItemAndNoOtherRunsTwice) {
+  if (const auto reason = no_status_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
+  Pool pool = make_pool(2);
+  const auto crash_at = [](int x) {
+    if (x == 4321) return tasks::segfault();
+    return x;
+  };
+  const auto error = thrown_by<WorkerLostError>([&] { pool.map(crash_at, std::views::iota(0, 10'000)); });
+  EXPECT_EQ(error.reason(), Reason::crashed);
+  EXPECT_EQ(pool.stats().done, 9999U);
+  EXPECT_EQ(pool.map(tasks::square, std::views::iota(0, 3)), (std::vector<int>{0, 1, 4}));
+  EXPECT_TRUE(is_whole(pool, 2));
+}
+
 TEST_P(Deaths, ACrashWhileArgumentsAreReadIsTheJobsOwn) {
   if (const auto reason = no_status_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   Pool pool = make_pool(2);

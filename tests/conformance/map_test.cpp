@@ -3,16 +3,20 @@
 #include "conformance/pool_test.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <list>
 #include <map>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <ranges>
 #include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -126,6 +130,71 @@ TEST_P(Map, ResultsOfEveryKindTravel) {
   EXPECT_EQ(pool.map(tasks::echo, words), words);
 }
 
+TEST_P(Map, NumbersComeBackWhateverTheirArgumentsTake) {
+  Pool pool = make_pool();
+  const auto half = [](int x) { return x / 2.0; };
+  const auto root = [](double x) { return std::int64_t(x * x); };
+  const auto low_byte = [](std::uint64_t x) { return static_cast<unsigned char>(x); };
+  const auto area = [](std::int32_t a, std::int32_t b) { return std::int64_t{a} * b; };
+  const auto length = [](const std::string& text) { return text.size(); };
+  constexpr int count = 3000;
+  std::vector<double> halves;
+  std::vector<std::int64_t> squares;
+  std::vector<unsigned char> low_bytes;
+  std::vector<std::int64_t> areas;
+  std::vector<std::size_t> lengths;
+  std::vector<std::pair<int, int>> sides;
+  std::vector<std::string> texts;
+  for (int i = 0; i < count; ++i) {
+    halves.push_back(i / 2.0);
+    squares.push_back(std::int64_t{i} * i);
+    low_bytes.push_back(static_cast<unsigned char>(i));
+    areas.push_back(std::int64_t{i} * -i);
+    lengths.push_back(static_cast<std::size_t>(i % 50));
+    sides.emplace_back(i, -i);
+    texts.emplace_back(lengths.back(), 'x');
+  }
+  const auto numbers = std::views::iota(0, count);
+  auto without_size = numbers | std::views::filter([](int) { return true; });
+  for (const std::optional<std::size_t> chunksize : {std::optional<std::size_t>(), {1}, {100}}) {
+    EXPECT_EQ(pool.map(half, numbers, chunksize), halves);
+    EXPECT_EQ(pool.map(half, without_size, chunksize), halves);
+    EXPECT_EQ(pool.map(root, numbers, chunksize), squares);
+    EXPECT_EQ(pool.map(root, without_size, chunksize), squares);
+    EXPECT_EQ(pool.map(low_byte, numbers, chunksize), low_bytes);
+    EXPECT_EQ(pool.starmap(area, sides, chunksize), areas);
+    EXPECT_EQ(pool.map(length, texts, chunksize), lengths);
+    EXPECT_EQ(pool.map_async(half, numbers, {.chunksize = chunksize}).get(patience), halves);
+    EXPECT_EQ(pool.map_async(root, numbers, {.chunksize = chunksize}).get(patience), squares);
+  }
+}
+
+TEST_P(Map, ResultsOfOneLengthAndOfOthersComeBack) {
+  Pool pool = make_pool();
+  const auto text_of = [](int x) {
+    return std::string(x > 2000 && x % 100 < 7 ? static_cast<std::size_t>(x % 9) : 5,
+                       static_cast<char>('a' + x % 26));
+  };
+  std::vector<std::string> expected;
+  for (int i = 0; i < 5000; ++i) expected.push_back(text_of(i));
+  EXPECT_EQ(pool.map(text_of, std::views::iota(0, 5000)), expected);
+  EXPECT_EQ(pool.map(tasks::echo, expected), expected);
+}
+
+TEST_P(Map, AConversionThatThrowsReachesTheCallerAndNothingIsRun) {
+  struct Fragile {
+    int value;
+    operator int() const {
+      if (value == 2) throw std::range_error("the item's own");
+      return value;
+    }
+  };
+  Pool pool = make_pool(1);
+  EXPECT_THROW(pool.map(tasks::square, std::vector<Fragile>{{1}, {2}, {3}}), std::range_error);
+  EXPECT_EQ(pool.stats().done, 0U);
+  EXPECT_EQ(pool.map(tasks::square, std::vector<Fragile>{{1}, {3}}), (std::vector<int>{1, 9}));
+}
+
 TEST_P(Map, MoveOnlyItemsTravel) {
   Pool pool = make_pool();
   std::vector<std::unique_ptr<int>> items;
@@ -168,6 +237,30 @@ TEST_P(Map, ThrowsTheErrorOfTheFirstItemThatFailed) {
     });
     EXPECT_STREQ(error.what(), "odd: 7") << chunksize;
   }
+}
+
+TEST_P(Map, ThrowsTheErrorOfTheFirstOfManyFastItemsThatFailed) {
+  Pool pool = make_pool(2);
+  const auto refuse_some = [](int x) {
+    if (x > 3000 && x % 500 == 1) throw std::invalid_argument("item " + std::to_string(x));
+    return x;
+  };
+  const auto error =
+      thrown_by<std::invalid_argument>([&] { pool.map(refuse_some, std::views::iota(0, 10'000)); });
+  EXPECT_STREQ(error.what(), "item 3001");
+}
+
+TEST_P(Map, ThrowsWhenThePoolIsTerminatedMeanwhile) {
+  Pool pool = make_pool();
+  const tasks::Gate gate;
+  std::thread ends([&] {
+    EXPECT_TRUE(gate.reached(2));
+    pool.terminate();
+  });
+  const auto items = std::views::iota(0, 1000) | std::views::transform([&](int) { return gate.path(); });
+  EXPECT_THROW(pool.map([](const std::string& path) { return tasks::wait_at(path, 1); }, items), Terminated);
+  ends.join();
+  gate.open();
 }
 
 TEST_P(Map, AFailedItemKeepsNoOtherFromRunning) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <ranges>
 #include <string>
 #include <thread>
 #include <utility>
@@ -35,11 +36,16 @@ std::string slow_text(std::size_t size) {
   return std::string(size, 't');
 }
 
-/// Calls, with another thread that waits for the same pool and serves it, as a rule: to wait beside it needs
-/// memory. It runs short after each number of allocations, and comes back when the caller has left. True if a
-/// caller has waited without.
-template <class F, class A>
-bool caller_waits_without_memory(F task, const A& argument) {
+std::int64_t slow_next(std::int64_t x) {
+  if (x % 8 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  return x + 1;
+}
+
+/// Makes the call, with another thread that waits for the same pool and serves it, as a rule: to wait beside
+/// it needs memory. It runs short after each number of allocations, and comes back when the caller has left.
+/// True if a caller has waited without.
+template <class Call>
+bool caller_waits_without_memory(const Call& call) {
   bool has_waited = false;
   bool reached = true;
   for (std::uint32_t before = 0; reached; ++before) {
@@ -53,7 +59,7 @@ bool caller_waits_without_memory(F task, const A& argument) {
 
     memory_shortage() = {true, before, UINT32_MAX};
     try {
-      static_cast<void>(pool.apply(task, argument));
+      call(pool);
       has_waited = has_waited || memory_shortage().allocations_that_fail != UINT32_MAX;
     } catch (const std::bad_alloc&) {
     }
@@ -68,20 +74,27 @@ bool caller_waits_without_memory(F task, const A& argument) {
   return has_waited;
 }
 
-template <class F, class A>
-bool some_caller_waits_without_memory(F task, const A& argument) {
+template <class Call>
+bool some_caller_waits_without_memory(const Call& call) {
   for (int attempt = 0; attempt < 50; ++attempt) {
-    if (caller_waits_without_memory(task, argument)) return true;
+    if (caller_waits_without_memory(call)) return true;
   }
   return false;
 }
 
 TEST(OutOfMemory, ACallerWhoseArgumentIsReadDoesNotLeaveBeforeTheCallHasSettled) {
-  EXPECT_TRUE(some_caller_waits_without_memory(slow_size, std::string(100'000, 't')));
+  const std::string text(100'000, 't');
+  EXPECT_TRUE(some_caller_waits_without_memory([&text](Pool& pool) { pool.apply(slow_size, text); }));
 }
 
 TEST(OutOfMemory, ACallerWhoseResultIsBeingWrittenDoesNotLeaveBeforeTheCallHasSettled) {
-  EXPECT_TRUE(some_caller_waits_without_memory(slow_text, std::size_t{600'000}));
+  EXPECT_TRUE(
+      some_caller_waits_without_memory([](Pool& pool) { pool.apply(slow_text, std::size_t{600'000}); }));
+}
+
+TEST(OutOfMemory, ACallerWhoseNumbersAreBeingWrittenDoesNotLeaveBeforeTheMapHasSettled) {
+  EXPECT_TRUE(some_caller_waits_without_memory(
+      [](Pool& pool) { pool.map(slow_next, std::views::iota(std::int64_t{0}, std::int64_t{32})); }));
 }
 
 }  // namespace

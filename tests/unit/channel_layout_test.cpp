@@ -41,16 +41,19 @@ TEST(ClaimWord, CountsWhatIsUnclaimedAcrossTheEndOfTheNumbers) {
   EXPECT_EQ((Claim{Claim::mask, 3}.unclaimed()), 4U);
 }
 
-TEST(DraftWord, HoldsItsFourPartsApart) {
+TEST(DraftWord, HoldsItsFivePartsApart) {
   for (const std::uint32_t first : {0U, 1U, Claim::mask}) {
     for (const std::uint32_t count : {0U, 1U, most_in_pack}) {
       for (const std::uint32_t length : {0U, 1U, static_cast<std::uint32_t>(draft_size)}) {
         for (const std::uint32_t place : {0U, 1U}) {
-          const Draft draft = Draft::unpack(Draft{first, count, length, place}.pack());
-          EXPECT_EQ(draft.first, first);
-          EXPECT_EQ(draft.count, count);
-          EXPECT_EQ(draft.length, length);
-          EXPECT_EQ(draft.place, place);
+          for (const bool even : {false, true}) {
+            const Draft draft = Draft::unpack(Draft{first, count, length, place, even}.pack());
+            EXPECT_EQ(draft.first, first);
+            EXPECT_EQ(draft.count, count);
+            EXPECT_EQ(draft.length, length);
+            EXPECT_EQ(draft.place, place);
+            EXPECT_EQ(draft.even, even);
+          }
         }
       }
     }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -18,7 +19,12 @@ namespace {
 
 using namespace detail;
 
-class Packs : public ::testing::Test {
+std::string name_of(const ::testing::TestParamInfo<bool>& even) {
+  return even.param ? "OfOneLength" : "WithLengths";
+}
+
+/// With and without lengths before what the jobs are given and before what they answer.
+class Packs : public ::testing::TestWithParam<bool> {
  protected:
   /// The jobs first, first + 1, ...; the arguments of each are its id.
   void publish_pack(JobId first, std::uint32_t count) {
@@ -27,13 +33,14 @@ class Packs : public ::testing::Test {
       const std::uint32_t length = sizeof id;
       const auto* length_bytes = reinterpret_cast<const std::byte*>(&length);
       const auto* id_bytes = reinterpret_cast<const std::byte*>(&id);
-      arguments.insert(arguments.end(), length_bytes, length_bytes + sizeof length);
+      if (!GetParam()) arguments.insert(arguments.end(), length_bytes, length_bytes + sizeof length);
       arguments.insert(arguments.end(), id_bytes, id_bytes + sizeof id);
     }
     Message message;
     message.id = first;
     message.count = count;
     message.pack = true;
+    message.even = GetParam();
     message.arguments = arguments;
     ASSERT_TRUE(pair.host.has_room(message));
     pair.host.stage(message);
@@ -50,9 +57,12 @@ class Packs : public ::testing::Test {
     EXPECT_TRUE(pair.worker.next(job, no_idle));
     return job.id;
   }
+  /// Those of the kind `value` alone can do without lengths.
+  ResultKind kind() const { return GetParam() ? ResultKind::value : ResultKind::exception; }
+  ResultKind kind_of_pack() const { return GetParam() ? ResultKind::values : ResultKind::pack; }
   void answer(std::size_t bytes = 4) {
     const std::vector<std::byte> all(bytes, static_cast<std::byte>(job.id));
-    EXPECT_TRUE(pair.worker.publish(job, ResultKind::value, all));
+    EXPECT_TRUE(pair.worker.publish(job, kind(), all));
   }
   void run(std::uint32_t count) {
     for (; count != 0; --count) {
@@ -74,6 +84,12 @@ class Packs : public ::testing::Test {
   /// The first bytes of the answers in `got`.
   std::vector<int> answers() const {
     std::vector<int> found;
+    if (got.kind == ResultKind::values) {
+      const std::size_t size = got.bytes.size() / got.count;
+      for (std::uint32_t i = 0; i < got.count; ++i)
+        found.push_back(static_cast<int>(got.bytes.data()[i * size]));
+      return found;
+    }
     for (std::span<const std::byte> left = got.bytes.view(); !left.empty();) {
       std::uint32_t length = 0;
       std::memcpy(&length, left.data() + sizeof(ResultKind), sizeof length);
@@ -88,9 +104,11 @@ class Packs : public ::testing::Test {
   Answer got;
 };
 
+INSTANTIATE_TEST_SUITE_P(Items, Packs, ::testing::Bool(), name_of);
+
 using Answers = std::vector<int>;
 
-TEST_F(Packs, AreClaimedOneByOneAndAnsweredTogether) {
+TEST_P(Packs, AreClaimedOneByOneAndAnsweredTogether) {
   publish_pack(10, 3);
   for (JobId id = 10; id < 13; ++id) {
     ASSERT_EQ(claim(), id);
@@ -103,12 +121,12 @@ TEST_F(Packs, AreClaimedOneByOneAndAnsweredTogether) {
   }
   run_dry();
   EXPECT_EQ(receive(), 3U);
-  EXPECT_EQ(got.kind, ResultKind::pack);
+  EXPECT_EQ(got.kind, kind_of_pack());
   EXPECT_EQ(answers(), (Answers{10, 11, 12}));
   EXPECT_EQ(pair.host.outstanding(), 0U);
 }
 
-TEST_F(Packs, AreAnsweredBeforeTheNextMessageBegins) {
+TEST_P(Packs, AreAnsweredBeforeTheNextMessageBegins) {
   publish_pack(10, 2);
   publish_job(20);
   publish_pack(30, 2);
@@ -122,7 +140,7 @@ TEST_F(Packs, AreAnsweredBeforeTheNextMessageBegins) {
   EXPECT_EQ(answers(), (Answers{30, 31}));
 }
 
-TEST_F(Packs, WhatHasNotBegunIsTakenBackAndRunsNoMore) {
+TEST_P(Packs, WhatHasNotBegunIsTakenBackAndRunsNoMore) {
   publish_pack(10, 5);
   run(1);
   claim();
@@ -141,7 +159,7 @@ TEST_F(Packs, WhatHasNotBegunIsTakenBackAndRunsNoMore) {
   EXPECT_EQ(pair.host.violation(), nullptr);
 }
 
-TEST_F(Packs, WhatIsLeftOfALongOneStillArrives) {
+TEST_P(Packs, WhatIsLeftOfALongOneStillArrives) {
   const std::vector<std::byte> prefix(2 * byte_ring_size, std::byte{7});
   const std::uint32_t no_arguments[3] = {};  // the lengths
   Message message;
@@ -163,12 +181,12 @@ TEST_F(Packs, WhatIsLeftOfALongOneStillArrives) {
   EXPECT_TRUE(same(job.prefix, prefix));
 }
 
-TEST_F(Packs, APackOfWhichTheRestIsTakenBackWhenAllElseIsAnsweredIsDone) {
+TEST_P(Packs, APackOfWhichTheRestIsTakenBackWhenAllElseIsAnsweredIsDone) {
   publish_pack(10, 3);
   claim();
   answer(draft_size);  // too large for the draft, so it is published at once
   EXPECT_EQ(receive(), 1U);
-  EXPECT_EQ(got.kind, ResultKind::value);
+  EXPECT_EQ(got.kind, kind());
   EXPECT_EQ(pair.host.take_back(5), 2U);
   EXPECT_EQ(pair.host.outstanding(), 0U);
   publish_pack(20, 2);
@@ -179,7 +197,7 @@ TEST_F(Packs, APackOfWhichTheRestIsTakenBackWhenAllElseIsAnsweredIsDone) {
   EXPECT_EQ(pair.host.violation(), nullptr);
 }
 
-TEST_F(Packs, TheSlotOfAFinishedPackIsNotTakenForItsRest) {
+TEST_P(Packs, TheSlotOfAFinishedPackIsNotTakenForItsRest) {
   publish_pack(1, 2);
   run(2);
   publish_job(3);
@@ -212,7 +230,7 @@ TEST_F(Packs, TheSlotOfAFinishedPackIsNotTakenForItsRest) {
   EXPECT_EQ(pair.host.violation(), nullptr);
 }
 
-TEST_F(Packs, AnswersThatDoNotFitTheDraftComeInSeveralResults) {
+TEST_P(Packs, AnswersThatDoNotFitTheDraftComeInSeveralResults) {
   publish_pack(10, 100);
   for (int i = 0; i < 100; ++i) {
     claim();
@@ -227,7 +245,7 @@ TEST_F(Packs, AnswersThatDoNotFitTheDraftComeInSeveralResults) {
   EXPECT_EQ(pair.host.outstanding(), 0U);
 }
 
-TEST_F(Packs, OfAWorkerThatDiesOnlyTheJobThatRanIsLost) {
+TEST_P(Packs, OfAWorkerThatDiesOnlyTheJobThatRanIsLost) {
   publish_pack(10, 5);
   run(3);
   claim();
@@ -240,7 +258,7 @@ TEST_F(Packs, OfAWorkerThatDiesOnlyTheJobThatRanIsLost) {
   EXPECT_EQ(pair.host.outstanding(), 2U);
 }
 
-TEST_F(Packs, OfAWorkerThatDiesBetweenTwoJobsNoneIsLost) {
+TEST_P(Packs, OfAWorkerThatDiesBetweenTwoJobsNoneIsLost) {
   publish_pack(10, 3);
   run(2);
   ASSERT_TRUE(pair.host.salvage(got));
@@ -249,7 +267,7 @@ TEST_F(Packs, OfAWorkerThatDiesBetweenTwoJobsNoneIsLost) {
   EXPECT_EQ(pair.host.outstanding(), 1U);
 }
 
-TEST_F(Packs, WhatWasSalvagedIsNotAnsweredTwice) {
+TEST_P(Packs, WhatWasSalvagedIsNotAnsweredTwice) {
   publish_pack(10, 4);
   run(2);
   claim();
@@ -265,7 +283,7 @@ TEST_F(Packs, WhatWasSalvagedIsNotAnsweredTwice) {
   EXPECT_EQ(pair.host.outstanding(), 0U);
 }
 
-TEST_F(Packs, OneThatWasSalvagedWholeIsForgottenWithItsResult) {
+TEST_P(Packs, OneThatWasSalvagedWholeIsForgottenWithItsResult) {
   publish_pack(10, 2);
   publish_job(20);
   run(2);
@@ -277,6 +295,54 @@ TEST_F(Packs, OneThatWasSalvagedWholeIsForgottenWithItsResult) {
   EXPECT_EQ(receive(), 1U);
   EXPECT_EQ(got.id, 20U);
   EXPECT_EQ(pair.host.violation(), nullptr);
+}
+
+TEST_P(Packs, AValueOfAnotherLengthAndWhatFollowsItStandBehindTheirLengths) {
+  publish_pack(10, 5);
+  for (const std::size_t size : {4U, 4U, 5U, 4U, 4U}) {
+    claim();
+    const std::vector<std::byte> all(size, static_cast<std::byte>(job.id));
+    EXPECT_TRUE(pair.worker.publish(job, ResultKind::value, all));
+  }
+  run_dry();
+  EXPECT_EQ(receive(), 2U);
+  EXPECT_EQ(got.kind, ResultKind::values);
+  EXPECT_EQ(got.bytes.size(), 8U);
+  EXPECT_EQ(answers(), (Answers{10, 11}));
+  EXPECT_EQ(receive(), 3U);
+  EXPECT_EQ(got.kind, ResultKind::pack);
+  EXPECT_EQ(answers(), (Answers{12, 13, 14}));
+  EXPECT_EQ(pair.host.outstanding(), 0U);
+}
+
+TEST_P(Packs, AnExceptionAmongValuesIsNotTakenForOne) {
+  publish_pack(10, 4);
+  run(1);
+  claim();
+  EXPECT_TRUE(pair.worker.publish(job, ResultKind::exception, std::vector<std::byte>(4, std::byte{11})));
+  std::uint32_t answered = receive().value_or(0);
+  EXPECT_EQ(answered, GetParam() ? 1U : 0U) << "a value is published before what has a length";
+  ASSERT_TRUE(pair.host.salvage(got));
+  EXPECT_EQ(got.kind, ResultKind::pack);
+  answered += got.count;
+  run(2);
+  run_dry();
+  while (const auto count = receive()) answered += *count;
+  EXPECT_EQ(answered, 4U);
+  EXPECT_EQ(pair.host.outstanding(), 0U);
+  EXPECT_EQ(pair.host.violation(), nullptr);
+}
+
+TEST_P(Packs, ValuesOfNothingAreCountedAlone) {
+  publish_pack(10, 3);
+  for (int i = 0; i < 3; ++i) {
+    claim();
+    EXPECT_TRUE(pair.worker.publish(job, ResultKind::value, {}));
+  }
+  run_dry();
+  EXPECT_EQ(receive(), 3U);
+  EXPECT_EQ(got.kind, ResultKind::values);
+  EXPECT_EQ(got.bytes.size(), 0U);
 }
 
 /// One pack is out, and two of its jobs are claimed.
@@ -292,7 +358,7 @@ class HostilePacks : public Packs {
     ResultDescriptor& descriptor = pair.shared().results[0];
     descriptor = {};
     descriptor.job_id = 1;
-    descriptor.kind = ResultKind::pack;
+    descriptor.kind = kind_of_pack();
     descriptor.count = 2;
     descriptor.flags = message_flag::in_place;
     change(descriptor);
@@ -301,6 +367,7 @@ class HostilePacks : public Packs {
     expect_violation();
   }
   void draft(Draft draft) {
+    draft.even = GetParam();
     pair.shared().control.draft = draft.pack();
     EXPECT_FALSE(pair.host.salvage(got));
   }
@@ -310,52 +377,67 @@ class HostilePacks : public Packs {
   }
 };
 
-TEST_F(HostilePacks, MoreAnswersThanJobsAreAViolation) {
+INSTANTIATE_TEST_SUITE_P(Items, HostilePacks, ::testing::Bool(), name_of);
+
+TEST_P(HostilePacks, MoreAnswersThanJobsAreAViolation) {
   say([](ResultDescriptor& d) { d.count = 5; });
 }
-TEST_F(HostilePacks, AnAnswerToWhatIsNotClaimedIsAViolation) {
+TEST_P(HostilePacks, AnAnswerToWhatIsNotClaimedIsAViolation) {
   say([](ResultDescriptor& d) { d.count = 3; });
 }
-TEST_F(HostilePacks, AnAnswerToAnotherPackIsAViolation) {
+TEST_P(HostilePacks, AnAnswerToAnotherPackIsAViolation) {
   say([](ResultDescriptor& d) { d.job_id = 2; });
 }
-TEST_F(HostilePacks, AResultLongerThanADraftIsAViolation) {
+TEST_P(HostilePacks, AResultLongerThanADraftIsAViolation) {
   say([](ResultDescriptor& d) {
     d.flags = 0;
     d.length = draft_size + 1;
   });
 }
-TEST_F(HostilePacks, AnAnswerToAJobOfThePackOutOfTurnIsAViolation) {
+TEST_P(HostilePacks, ValuesThatCannotBeOfOneLengthAreAViolation) {
+  say([](ResultDescriptor& d) {
+    d.kind = ResultKind::values;
+    d.length = 7;
+  });
+}
+TEST_P(HostilePacks, BytesOfNoValuesAreAViolation) {
+  say([](ResultDescriptor& d) {
+    d.kind = ResultKind::values;
+    d.count = 0;
+    d.length = 4;
+  });
+}
+TEST_P(HostilePacks, AnAnswerToAJobOfThePackOutOfTurnIsAViolation) {
   say([](ResultDescriptor& d) {
     d.kind = ResultKind::value;
     d.job_id = 2;
   });
 }
-TEST_F(HostilePacks, ADraftOfMoreThanThePackIsAViolation) {
+TEST_P(HostilePacks, ADraftOfMoreThanThePackIsAViolation) {
   draft({0, 5, 50, 0});
   expect_violation();
 }
-TEST_F(HostilePacks, ADraftOfWhatIsNotClaimedIsAViolation) {
+TEST_P(HostilePacks, ADraftOfWhatIsNotClaimedIsAViolation) {
   draft({0, 3, 30, 0});
   expect_violation();
 }
-TEST_F(HostilePacks, ADraftLongerThanItsPlaceIsAViolation) {
+TEST_P(HostilePacks, ADraftLongerThanItsPlaceIsAViolation) {
   draft({0, 1, draft_size + 1, 0});
   expect_violation();
 }
-TEST_F(HostilePacks, ADraftWhoseAnswersReachBeyondItIsAViolation) {
-  draft({0, 1, 8, 0});
+TEST_P(HostilePacks, ADraftWhoseAnswersReachBeyondItIsAViolation) {
+  draft(GetParam() ? Draft{0, 2, 7, 0} : Draft{0, 1, 8, 0});
   expect_violation();
 }
-TEST_F(HostilePacks, ADraftOfSomethingElseIsNoDraft) {
+TEST_P(HostilePacks, ADraftOfSomethingElseIsNoDraft) {
   draft({77, 1, 9, 0});
   EXPECT_EQ(pair.host.violation(), nullptr);
 }
-TEST_F(HostilePacks, ADraftThatShrinksAfterItWasSalvagedIsAViolation) {
+TEST_P(HostilePacks, ADraftThatShrinksAfterItWasSalvagedIsAViolation) {
   ASSERT_TRUE(pair.host.salvage(got));
   pair.shared().results[0] = {};
   pair.shared().results[0].job_id = 1;
-  pair.shared().results[0].kind = ResultKind::pack;
+  pair.shared().results[0].kind = kind_of_pack();
   pair.shared().results[0].flags = message_flag::in_place;
   pair.shared().control.result_tail = 1;
   EXPECT_EQ(receive(), std::nullopt);
