@@ -111,7 +111,7 @@ JobHandle PoolHandle::map_and_wait(TaskRef task, ByteBuffer&& prefix, MapItems&&
   PoolCore& core = get();
   auto job =
       Ref<Job>::adopt(new MapJob(core.context(), task.value, std::move(prefix), std::move(items), &place));
-  const JobHandle handle = submit(core, std::move(job), nullptr, false);
+  const JobHandle handle = submit(core, std::move(job), nullptr, true);
   await_loan(handle);
   return handle;
 }
