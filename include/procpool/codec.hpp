@@ -58,9 +58,9 @@ void encode(ByteBuffer& out, const T&... values) {
     try {
       if constexpr (((fixed_size<T> != 0) && ...) && sizeof...(T) != 0) {
         std::byte* to = out.extend((fixed_size<T> + ...));
-        ((to = store(to, values)), ...);
+        ((to = detail::store(to, values)), ...);
       } else if constexpr ((is_direct<T> && ...)) {
-        (write_direct(out, values), ...);
+        (detail::write_direct(out, values), ...);
       } else {
         OutputArchive archive(out);
         archive(values...);
@@ -83,7 +83,7 @@ template <class T>
       T value{};
       std::size_t left_over = 0;
       if constexpr (is_direct<T>) {
-        read_direct(bytes, value);
+        detail::read_direct(bytes, value);
         left_over = bytes.size();
       } else {
         InputArchive archive(bytes);

@@ -109,8 +109,8 @@ class Pool {
 
   // --- many calls
 
-  /// f(item) for each item; blocks, and returns the results in the order of the input. If items fail, throws
-  /// the error of the first of them once all have settled.
+  /// f(item) for each item; blocks until all have settled, and returns the results in the order of the input.
+  /// If items fail, throws the error of the first of them.
   template <class F, std::ranges::input_range R>
   auto map(F&& f, R&& range, std::optional<std::size_t> chunksize = std::nullopt) {
     return map_and_wait<detail::ItemCalls<F, R>, detail::Callable<F>>(f, std::forward<R>(range), chunksize);

@@ -91,7 +91,7 @@ inline constexpr std::size_t arguments_size =
 
 template <class... P, class... A>
 std::byte* store_for(std::byte* to, TypeList<P...> /*parameters*/, A&&... arguments) {
-  ((to = store(to, as_stored<P>(std::forward<A>(arguments)))), ...);
+  ((to = detail::store(to, as_stored<P>(std::forward<A>(arguments)))), ...);
   return to;
 }
 

@@ -83,7 +83,8 @@ bool WorkerChannel::begin_message(std::uint32_t number, ClaimedJob& job) {
     pack_item_.reset();
     if (job.even) pack_item_ = pack_arguments_.size() / job.items;
     draft_.first = number;
-    draft_values_even_ = true;
+    drafts_even_ = pack_even_;
+    pack_even_ = true;
     take_arguments(job);
   }
   return true;
@@ -238,26 +239,33 @@ std::span<const std::byte> WorkerChannel::read_all() {
 
 bool WorkerChannel::publish(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes,
                             bool last) {
-  if (kind == ResultKind::progress || !job.pack) return publish_now(job, kind, bytes, 1, last);
-  if (draft_.even && (kind != ResultKind::value || bytes.size() != draft_value_)) {
-    if (!publish_draft()) return false;
-    draft_values_even_ = false;
+  if (kind == ResultKind::progress || !job.pack) {
+    return publish_now({job.id, job.started}, kind, bytes, 1, last);
   }
+  if (!job.continues) pack_value_ = bytes.size();
+  pack_even_ = pack_even_ && kind == ResultKind::value && bytes.size() == pack_value_;
+  if (draft_.even && !pack_even_ && !publish_draft()) return false;
   if (answer_header + bytes.size() > draft_size - draft_.length && !publish_draft()) return false;
   if (answer_header + bytes.size() <= draft_size) {
     add_to_draft(job, kind, bytes);
     return true;
   }
-  return pass_over_draft() && publish_now(job, kind, bytes, 1, last);
+  return pass_over_draft() && publish_now(alone(job), kind, bytes, 1, last);
 }
 
 bool WorkerChannel::publish_stream(const ClaimedJob& job, std::size_t length, bool last) {
   if (job.pack && !pass_over_draft()) return false;
-  ResultDescriptor* const descriptor = next_result(job, ResultKind::value, length, 1, last);
+  ResultDescriptor* const descriptor = next_result(alone(job), ResultKind::value, length, 1, last);
   if (descriptor == nullptr) return false;
   announce_stream(*descriptor);
   publish_result();
   return true;
+}
+
+/// For an answer that is not in the draft of those before it, whose time is not counted again: jobs of a pack
+/// share a clock.
+WorkerChannel::Begun WorkerChannel::alone(const ClaimedJob& job) const noexcept {
+  return {job.id, last_finished_ ? std::max(job.started, *last_finished_) : job.started};
 }
 
 /// For the answer to a job of a pack that is too long for a draft.
@@ -270,12 +278,11 @@ bool WorkerChannel::pass_over_draft() {
 /// From now on it is not lost with the worker.
 void WorkerChannel::add_to_draft(const ClaimedJob& job, ResultKind kind,
                                  std::span<const std::byte> bytes) noexcept {
-  if (job.soft_limit || job.hard_limit) last_finished_ = Clock::now();
-  if (draft_.count == 0) drafted_ = job;
   if (draft_.count == 0) {
-    draft_.even = draft_values_even_ && kind == ResultKind::value;
-    draft_value_ = bytes.size();
+    drafted_ = alone(job);
+    draft_.even = drafts_even_ && pack_even_;
   }
+  if (job.soft_limit || job.hard_limit) last_finished_ = Clock::now();
   std::byte* at = memory_->drafts[draft_.place] + draft_.length;
   const auto length = static_cast<std::uint32_t>(bytes.size());
   if (!draft_.even) {
@@ -300,7 +307,7 @@ bool WorkerChannel::publish_draft() {
   return true;
 }
 
-bool WorkerChannel::publish_now(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes,
+bool WorkerChannel::publish_now(const Begun& job, ResultKind kind, std::span<const std::byte> bytes,
                                 std::uint32_t count, bool last) {
   ResultDescriptor* const descriptor = next_result(job, kind, bytes.size(), count, last);
   if (descriptor == nullptr) return false;
@@ -323,7 +330,7 @@ bool WorkerChannel::publish_now(const ClaimedJob& job, ResultKind kind, std::spa
 
 /// What the host will read next, with room for `length` bytes unless they are streamed. nullptr if the host
 /// is gone.
-ResultDescriptor* WorkerChannel::next_result(const ClaimedJob& job, ResultKind kind, std::size_t length,
+ResultDescriptor* WorkerChannel::next_result(const Begun& job, ResultKind kind, std::size_t length,
                                              std::uint32_t count, bool last) {
   const TimePoint finished = Clock::now();
   const bool reports = kind == ResultKind::progress;
@@ -337,8 +344,8 @@ ResultDescriptor* WorkerChannel::next_result(const ClaimedJob& job, ResultKind k
   }
   ResultDescriptor& descriptor = memory_->results[result_tail_ % ring_slots];
   descriptor.job_id = job.id;
-  descriptor.elapsed_ns = static_cast<std::uint64_t>((finished - job.started).count());
-  descriptor.started_ns = job.started.time_since_epoch().count();
+  descriptor.elapsed_ns = static_cast<std::uint64_t>((finished - job.when).count());
+  descriptor.started_ns = job.when.time_since_epoch().count();
   descriptor.length = static_cast<std::uint32_t>(length);
   descriptor.kind = kind;
   descriptor.count = static_cast<std::uint16_t>(count);

@@ -23,10 +23,10 @@ struct ClaimedJob {
   std::uint64_t task = 0;
   MessageKind kind = MessageKind::task;
   bool chunk = false;
-  bool pack = false;       ///< it is one of a pack
-  bool continues = false;  ///< of the same pack as the job before: task and prefix are the same
-  std::uint32_t items = 0;
-  bool even = false;  ///< of a chunk: its items are all of one length, and none stands before them
+  bool pack = false;        ///< it is one of a pack
+  bool continues = false;   ///< of the same pack as the job before: task and prefix are the same
+  std::uint32_t items = 0;  ///< of its message, as it was published
+  bool even = false;        ///< these are all of one length, and none stands before them
   std::optional<Duration> soft_limit;
   std::optional<Duration> hard_limit;
   TimePoint started;
@@ -107,10 +107,15 @@ class WorkerChannel final : private ArgumentStream {
   void add_to_draft(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes) noexcept;
   bool publish_draft();
   bool pass_over_draft();
-  bool publish_now(const ClaimedJob& job, ResultKind kind, std::span<const std::byte> bytes,
-                   std::uint32_t count, bool last);
-  ResultDescriptor* next_result(const ClaimedJob& job, ResultKind kind, std::size_t length,
-                                std::uint32_t count, bool last);
+  struct Begun {
+    JobId id = 0;
+    TimePoint when{};
+  };
+  [[nodiscard]] Begun alone(const ClaimedJob& job) const noexcept;
+  bool publish_now(const Begun& job, ResultKind kind, std::span<const std::byte> bytes, std::uint32_t count,
+                   bool last);
+  ResultDescriptor* next_result(const Begun& job, ResultKind kind, std::size_t length, std::uint32_t count,
+                                bool last);
   void stop_clock() noexcept;
   void announce_stream(ResultDescriptor& descriptor) noexcept;
   void publish_result() noexcept;
@@ -141,10 +146,11 @@ class WorkerChannel final : private ArgumentStream {
   const JobDescriptor* pack_ = nullptr;        ///< nullptr: no pack is at hand
   std::span<const std::byte> pack_arguments_;  ///< of the jobs that are left
   std::optional<std::size_t> pack_item_;       ///< how long each of them is, if they are even
-  ClaimedJob drafted_;                         ///< the first job in the draft
+  Begun drafted_;                              ///< the first job in the draft
   Draft draft_;
-  std::size_t draft_value_ = 0;    ///< how long each answer in it is, if they are even
-  bool draft_values_even_ = true;  ///< of the pack at hand, so far
+  bool drafts_even_ = true;     ///< those of the pack at hand may be: the pack before it was
+  bool pack_even_ = true;       ///< its answers so far are values of one length
+  std::size_t pack_value_ = 0;  ///< that length
   std::uint32_t result_tail_ = 0;
   std::uint64_t result_bytes_end_ = 0;
   std::uint64_t stream_position_ = 0;  ///< of the job being read

@@ -8,7 +8,6 @@
 #include <procpool/pool.hpp>
 
 #include <chrono>
-#include <exception>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -52,22 +51,36 @@ JobHandle submit_with_slot(PoolCore& core, Ref<Job> job, std::unique_ptr<JobOpti
   }
 }
 
-/// Waits, whatever happens, until nobody uses any more what is lent to a job.
-void await_loan(const JobHandle& handle) {
-  std::exception_ptr error;
-  while (!handle.ready()) {
-    try {
-      handle.await(std::nullopt);
-    } catch (const std::bad_alloc&) {
-      std::this_thread::sleep_for(look_without_memory);
-    } catch (...) {
-      // Of a backend that is not ours, whose events a pool without threads serves here.
-      if (!error) error = std::current_exception();
-      std::this_thread::sleep_for(look_without_memory);
+/// Nobody leaves its scope before the job has settled: something is lent to it.
+class Lender {
+ public:
+  explicit Lender(const JobHandle& handle) noexcept : handle_(handle) {}
+  ~Lender() {
+    while (!handle_.ready()) {
+      try {
+        wait();
+      } catch (...) {
+        std::this_thread::sleep_for(look_without_memory);
+      }
     }
   }
-  if (error) std::rethrow_exception(error);
-}
+  Lender(const Lender&) = delete;
+  Lender& operator=(const Lender&) = delete;
+
+  /// Throws what a backend that is not ours throws, whose events a pool without threads serves here.
+  void wait() const {
+    while (!handle_.ready()) {
+      try {
+        handle_.await(std::nullopt);
+      } catch (const std::bad_alloc&) {
+        std::this_thread::sleep_for(look_without_memory);
+      }
+    }
+  }
+
+ private:
+  const JobHandle& handle_;
+};
 
 }  // namespace
 
@@ -91,9 +104,13 @@ JobHandle PoolHandle::call_and_wait(TaskRef task, std::size_t prefix_length, Byt
   const JobHandle handle = submit_with_slot(
       core, Call::make(core.context(), {task.value, prefix_length}, std::move(bytes), loan), nullptr, true);
   if (loan.any()) {
-    await_loan(handle);
-  } else {
+    Lender(handle).wait();
+    return handle;
+  }
+  try {
     handle.await(std::nullopt);
+  } catch (const std::bad_alloc&) {
+    if (!handle.ready()) throw;
   }
   return handle;
 }
@@ -112,7 +129,7 @@ JobHandle PoolHandle::map_and_wait(TaskRef task, ByteBuffer&& prefix, MapItems&&
   auto job =
       Ref<Job>::adopt(new MapJob(core.context(), task.value, std::move(prefix), std::move(items), &place));
   const JobHandle handle = submit(core, std::move(job), nullptr, true);
-  await_loan(handle);
+  Lender(handle).wait();
   return handle;
 }
 

@@ -188,7 +188,7 @@ TEST_P(Deaths, ACrashInAChunkLosesThatChunk) {
   EXPECT_TRUE(is_whole(pool, 2));
 }
 
-TEST_P(Deaths, ACrashAmongFastItemsLosesThatItemAndNoOtherRunsTwice) {
+TEST_P(Deaths, ACrashAmongFastItemsLosesThatItemAndNoOther) {
   if (const auto reason = no_status_of_crashes(); !reason.empty()) GTEST_SKIP() << reason;
   Pool pool = make_pool(2);
   const auto crash_at = [](int x) {

@@ -263,6 +263,30 @@ TEST_P(Map, ThrowsWhenThePoolIsTerminatedMeanwhile) {
   gate.open();
 }
 
+TEST_P(Map, ThrowsWhenThePoolIsTerminatedWhileItsItemsAreOnTheirWay) {
+  const auto hang_at_first = [](std::int64_t x) { return x % 100'000 == 0 ? tasks::hang() : x; };
+  const auto items = std::views::iota(std::int64_t{0}, std::int64_t{1'000'000});
+  for (int round = 0; round < 3; ++round) {
+    Pool pool = make_pool();
+    std::thread ends([&] {
+      while (pool.stats().running < 2) std::this_thread::yield();
+      pool.terminate();
+    });
+    // What waits behind the two that hang does not fit into the rings.
+    EXPECT_THROW(pool.map(hang_at_first, items, 100'000), Terminated);
+    ends.join();
+  }
+}
+
+TEST_P(Map, TakesARangeThatDoesNotKnowItsSize) {
+  struct Liar : std::vector<int> {
+    using std::vector<int>::vector;
+    std::size_t size() const { return 2; }
+  };
+  Pool pool = make_pool(1);
+  EXPECT_EQ(pool.map(tasks::square, Liar{1, 2, 3, 4}), (std::vector<int>{1, 4, 9, 16}));
+}
+
 TEST_P(Map, AFailedItemKeepsNoOtherFromRunning) {
   Pool pool = make_pool();
   const tasks::Gate folder;

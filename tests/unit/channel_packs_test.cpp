@@ -315,6 +315,44 @@ TEST_P(Packs, AValueOfAnotherLengthAndWhatFollowsItStandBehindTheirLengths) {
   EXPECT_EQ(pair.host.outstanding(), 0U);
 }
 
+TEST_P(Packs, OneBehindAnUnevenOneIsAnsweredWithLengths) {
+  const auto answer_with = [this](std::size_t size) {
+    claim();
+    EXPECT_TRUE(pair.worker.publish(job, ResultKind::value, std::vector<std::byte>(size)));
+  };
+  std::vector<ResultKind> kinds;
+  for (const std::size_t last : {5U, 4U, 4U}) {
+    publish_pack(10, 3);
+    for (const std::size_t size : {std::size_t{4}, std::size_t{4}, last}) answer_with(size);
+    publish_job(20);
+    run(1);
+    while (receive()) kinds.push_back(got.kind);
+  }
+  const ResultKind between = kind();
+  EXPECT_EQ(kinds, (std::vector<ResultKind>{ResultKind::values, ResultKind::pack, between, ResultKind::pack,
+                                            between, ResultKind::values, between}));
+}
+
+TEST_P(Packs, TheTimeOfEachIsCountedOnce) {
+  const TimePoint begin = Clock::now();
+  publish_pack(10, 200);
+  for (std::size_t i = 0; i < 200; ++i) {
+    claim();
+    // Each of the last answers comes alone, the first of them behind a draft.
+    const std::size_t size = i < 100 ? 4 : i < 110 ? draft_size : 5;
+    EXPECT_TRUE(pair.worker.publish(job, ResultKind::value, std::vector<std::byte>(size)));
+  }
+  run_dry();
+  Duration sum{0};
+  std::uint32_t answered = 0;
+  while (const auto count = receive()) {
+    answered += *count;
+    sum += got.elapsed;
+  }
+  EXPECT_EQ(answered, 200U);
+  EXPECT_LE(sum, Clock::now() - begin);
+}
+
 TEST_P(Packs, AnExceptionAmongValuesIsNotTakenForOne) {
   publish_pack(10, 4);
   run(1);
@@ -394,19 +432,6 @@ TEST_P(HostilePacks, AResultLongerThanADraftIsAViolation) {
     d.length = draft_size + 1;
   });
 }
-TEST_P(HostilePacks, ValuesThatCannotBeOfOneLengthAreAViolation) {
-  say([](ResultDescriptor& d) {
-    d.kind = ResultKind::values;
-    d.length = 7;
-  });
-}
-TEST_P(HostilePacks, BytesOfNoValuesAreAViolation) {
-  say([](ResultDescriptor& d) {
-    d.kind = ResultKind::values;
-    d.count = 0;
-    d.length = 4;
-  });
-}
 TEST_P(HostilePacks, AnAnswerToAJobOfThePackOutOfTurnIsAViolation) {
   say([](ResultDescriptor& d) {
     d.kind = ResultKind::value;
@@ -442,6 +467,19 @@ TEST_P(HostilePacks, ADraftThatShrinksAfterItWasSalvagedIsAViolation) {
   pair.shared().control.result_tail = 1;
   EXPECT_EQ(receive(), std::nullopt);
   EXPECT_NE(pair.host.violation(), nullptr);
+}
+
+class HostileValues : public HostilePacks {};
+INSTANTIATE_TEST_SUITE_P(Items, HostileValues, ::testing::Values(true), name_of);
+
+TEST_P(HostileValues, ThatCannotBeOfOneLengthAreAViolation) {
+  say([](ResultDescriptor& d) { d.length = 7; });
+}
+TEST_P(HostileValues, OfWhichThereAreNoneAreAViolation) {
+  say([](ResultDescriptor& d) {
+    d.count = 0;
+    d.length = 4;
+  });
 }
 
 TEST(HostileJobs, ASingleJobAnsweredAsAPackIsAViolation) {

@@ -141,7 +141,7 @@ class Host {
     return sent;
   }
 
-  /// Of up to `most` jobs without arguments, whose ids follow each other.
+  /// Of up to `most` jobs, whose ids follow each other: with those as arguments, or with none.
   void make_pack(Message& message, JobId most) {
     static const std::vector<std::byte> lengths(4 * most_in_pack);
     const JobId wanted = std::min<JobId>(1 + random_() % habits_.pack, most);
@@ -150,7 +150,11 @@ class Host {
     }
     message.pack = message.count > 1;
     message.even = message.pack && random_() % 2 == 0;
-    if (message.pack && !message.even) {
+    if (message.even) {
+      ids_.clear();
+      for (JobId id = message.id; id != message.id + message.count; ++id) ids_.push_back(id);
+      message.arguments = std::as_bytes(std::span(ids_));
+    } else if (message.pack) {
       message.arguments = std::span(lengths).first(4 * std::size_t{message.count});
     }
   }
@@ -170,6 +174,7 @@ class Host {
   JobId next_ = 1;
   std::deque<JobId> waiting_;
   std::deque<JobId> out_;
+  std::vector<JobId> ids_;  ///< of a pack
   Answer answer_;
   std::uint64_t taken_back_ = 0;
   std::uint64_t salvages_ = 0;
@@ -229,7 +234,11 @@ Host expect_each_once(const Host::Habits& habits) {
   Host host(pair, habits, 1);
   {
     const WorkerThread worker(pair, [&, random = Random(2)](const ClaimedJob& job) mutable {
-      ++runs[static_cast<std::size_t>(job.id)];
+      JobId told = job.id;
+      if (const auto arguments = job.arguments.whole(); !arguments.empty()) {
+        std::memcpy(&told, arguments.data(), std::min(arguments.size(), sizeof told));
+      }
+      ++runs[static_cast<std::size_t>(told)];
       if (habits.salvage_of != 0) {
         pause(random, 30);
         // In the middle of a pack, where the host finds something to salvage also if both have one CPU.

@@ -34,6 +34,19 @@
 #include <cereal/types/polymorphic.hpp>
 #include <gtest/gtest.h>
 
+namespace shop {
+
+enum class Goods { none, bread, salt };
+// Names that mean something else here, and nothing to the library.
+[[maybe_unused]] void store(std::byte*, Goods) {}
+[[maybe_unused]] void fetch(const std::byte*, Goods&) {}
+template <class Out>
+void write_direct(Out&, Goods) {}
+template <class In>
+void read_direct(In&, Goods&) {}
+
+}  // namespace shop
+
 namespace {
 
 using procpool::SerializationError;
@@ -203,6 +216,13 @@ TEST(Codec, NumbersKeepTheirValue) {
   expect_same(std::numeric_limits<double>::denorm_min());
   expect_same(Colour::blue);
   expect_same(std::byte{200});
+}
+
+TEST(Codec, FunctionsOfTheTypesOwnNamespaceAreNotMeant) {
+  expect_same(shop::Goods::salt);
+  expect_same(std::pair(shop::Goods::salt, 2.5));
+  expect_same(std::tuple(std::string("two"), shop::Goods::bread));
+  expect_same(std::array{shop::Goods::bread, shop::Goods::none});
 }
 
 TEST(Codec, TextMayHoldAnything) {

@@ -80,10 +80,10 @@ std::byte* store(std::byte* to, const T& value) noexcept {
     std::memcpy(to, &value, sizeof(T));
     return to + sizeof(T);
   } else if constexpr (is_std_array<T>) {
-    for (const auto& element : value) to = store(to, element);
+    for (const auto& element : value) to = detail::store(to, element);
     return to;
   } else if constexpr (is_tuple_like<T>) {
-    std::apply([&](const auto&... element) { ((to = store(to, element)), ...); }, value);
+    std::apply([&](const auto&... element) { ((to = detail::store(to, element)), ...); }, value);
     return to;
   } else {
     std::memcpy(to, &value, sizeof(T));
@@ -98,14 +98,14 @@ const std::byte* fetch(const std::byte* from, T& value) noexcept {
     std::memcpy(&value, from, sizeof(T));
     return from + sizeof(T);
   } else if constexpr (is_std_array<T>) {
-    for (auto& element : value) from = fetch(from, element);
+    for (auto& element : value) from = detail::fetch(from, element);
     return from;
   } else if constexpr (is_tuple_like<T>) {
-    std::apply([&](auto&... element) { ((from = fetch(from, element)), ...); }, value);
+    std::apply([&](auto&... element) { ((from = detail::fetch(from, element)), ...); }, value);
     return from;
   } else if constexpr (std::is_enum_v<T>) {
     std::underlying_type_t<T> number{};
-    from = fetch(from, number);
+    from = detail::fetch(from, number);
     value = static_cast<T>(number);
     return from;
   } else {
@@ -118,9 +118,9 @@ const std::byte* fetch(const std::byte* from, T& value) noexcept {
 template <class T>
 void write_direct(ByteBuffer& out, const T& value) {
   if constexpr (fixed_size<T> != 0) {
-    store(out.extend(fixed_size<T>), value);
+    detail::store(out.extend(fixed_size<T>), value);
   } else if constexpr (is_tuple_like<T>) {
-    std::apply([&](const auto&... element) { (write_direct(out, element), ...); }, value);
+    std::apply([&](const auto&... element) { (detail::write_direct(out, element), ...); }, value);
   } else {
     const std::uint64_t count = value.size();
     const std::size_t bytes = value.size() * sizeof(typename T::value_type);
@@ -149,14 +149,14 @@ void write_direct(ResultStream& out, const T& value) noexcept {
     out.write(&value, sizeof value);
   } else if constexpr (is_small<T>) {
     std::byte bytes[fixed_size<T>];
-    store(bytes, value);
+    detail::store(bytes, value);
     out.write(bytes, sizeof bytes);
   } else if constexpr (is_std_array<T>) {
-    for (const auto& element : value) write_direct(out, element);
+    for (const auto& element : value) detail::write_direct(out, element);
   } else if constexpr (is_tuple_like<T>) {
-    std::apply([&](const auto&... element) { (write_direct(out, element), ...); }, value);
+    std::apply([&](const auto&... element) { (detail::write_direct(out, element), ...); }, value);
   } else {
-    write_direct(out, static_cast<std::uint64_t>(value.size()));
+    detail::write_direct(out, static_cast<std::uint64_t>(value.size()));
     out.write(value.data(), value.size() * sizeof(typename T::value_type));
   }
 }
@@ -166,13 +166,13 @@ template <class T>
 void read_direct(std::span<const std::byte>& bytes, T& value) {
   if constexpr (fixed_size<T> != 0) {
     if (bytes.size() < fixed_size<T>) archives::fail_truncated();
-    fetch(bytes.data(), value);
+    detail::fetch(bytes.data(), value);
     bytes = bytes.subspan(fixed_size<T>);
   } else if constexpr (is_tuple_like<T>) {
-    std::apply([&](auto&... element) { (read_direct(bytes, element), ...); }, value);
+    std::apply([&](auto&... element) { (detail::read_direct(bytes, element), ...); }, value);
   } else {
     std::uint64_t count = 0;
-    read_direct(bytes, count);
+    detail::read_direct(bytes, count);
     constexpr std::size_t element_bytes = sizeof(typename T::value_type);
     if (count > bytes.size() / element_bytes) archives::fail_truncated();
     archives::fill(value, static_cast<std::size_t>(count), [&](void* to, std::size_t size) {
@@ -190,14 +190,14 @@ void read_direct(ArgumentStream& stream, T& value) {
   } else if constexpr (is_small<T>) {
     std::byte bytes[fixed_size<T>];
     stream.read(bytes, sizeof bytes);
-    fetch(bytes, value);
+    detail::fetch(bytes, value);
   } else if constexpr (is_std_array<T>) {
-    for (auto& element : value) read_direct(stream, element);
+    for (auto& element : value) detail::read_direct(stream, element);
   } else if constexpr (is_tuple_like<T>) {
-    std::apply([&](auto&... element) { (read_direct(stream, element), ...); }, value);
+    std::apply([&](auto&... element) { (detail::read_direct(stream, element), ...); }, value);
   } else {
     std::uint64_t count = 0;
-    read_direct(stream, count);
+    detail::read_direct(stream, count);
     if (count > stream.left() / sizeof(typename T::value_type)) archives::fail_truncated();
     archives::fill(value, static_cast<std::size_t>(count),
                    [&](void* to, std::size_t size) { stream.read(to, size); });

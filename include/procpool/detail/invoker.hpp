@@ -44,7 +44,7 @@ template <class Stored>
 [[nodiscard]] Stored read_stream(ArgumentStream& stream) {
   try {
     Stored stored{};
-    read_direct(stream, stored);
+    detail::read_direct(stream, stored);
     if (stream.left() != 0) fail_left_over(stream.left());
     return stored;
   } catch (const cereal::Exception&) {
@@ -68,7 +68,7 @@ void encode_result(const ResultBytes& result, const R& value) {
     const std::size_t size = direct_size(value);
     if (ResultStream* const stream = result.stream_for(size)) {
       stream->begin(size);
-      write_direct(*stream, value);
+      detail::write_direct(*stream, value);
       return;
     }
   }

@@ -79,12 +79,12 @@ template <bool... Lendable, class... P, class... Value>
     if constexpr (MayBeLent) {
       const std::span<const std::byte> bytes = elements_of<true>(value);
       if (lent.bytes.empty() && bytes.size() == longest && longest > longest_copied_argument) {
-        write_direct(out, static_cast<std::uint64_t>(value.size()));
+        detail::write_direct(out, static_cast<std::uint64_t>(value.size()));
         lent = {bytes, out.size()};
         return;
       }
     }
-    write_direct(out, value);
+    detail::write_direct(out, value);
   };
   const std::size_t start = out.size();
   try {

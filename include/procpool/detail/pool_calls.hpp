@@ -9,7 +9,6 @@
 #include <procpool/options.hpp>
 #include <procpool/task.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -101,10 +100,11 @@ struct StarCalls<F, R, std::pair<A, B>> : StarCalls<F, R, std::tuple<A, B>> {};
 /// How many items travel as one message; throws std::invalid_argument.
 [[nodiscard]] inline std::uint32_t checked_chunksize(std::optional<std::size_t> chunksize) {
   constexpr std::size_t most = std::size_t{1} << 20;
-  if (chunksize && (*chunksize == 0 || *chunksize > most)) {
+  const std::size_t size = chunksize.value_or(1);
+  if (size == 0 || size > most) {
     throw std::invalid_argument("procpool: chunksize has to be from 1 to 1048576");
   }
-  return static_cast<std::uint32_t>(chunksize.value_or(1));
+  return static_cast<std::uint32_t>(size);
 }
 
 template <class Calls, class R>
@@ -120,22 +120,22 @@ template <class Calls, class R>
 }
 
 /// The same for items whose results will be written to `values`, which then has an element for each. Until
-/// then that is where their arguments are, if each takes as much.
+/// then that is where their arguments are, if each takes as much, and a chunk is no longer than a message.
 template <class Calls, class R>
 [[nodiscard]] MapItems encode_items_with_place(std::vector<typename Calls::Result>& values, R&& range,
                                                std::uint32_t chunksize, std::size_t max_message) {
   constexpr std::size_t item_size = sizeof(typename Calls::Result);
-  if constexpr (Calls::item_size == item_size && std::ranges::sized_range<R>) {
+  if constexpr (Calls::item_size == item_size) {
     if (chunksize <= max_message / item_size) {
-      const auto count = static_cast<std::size_t>(std::ranges::size(range));
-      values.reserve(count);
+      if constexpr (std::ranges::sized_range<R>) {
+        const auto count = static_cast<std::uint64_t>(std::ranges::size(range));
+        if (count <= values.max_size()) values.reserve(static_cast<std::size_t>(count));
+      }
+      constexpr std::size_t few = (std::size_t{16} << 10) / item_size;
       std::size_t stored = 0;
       for (auto&& item : range) {
-        if (stored == values.size()) {
-          if (stored == count) break;
-          // A few at a time: resize() writes them, and the cache has them still when their turn comes.
-          values.resize((std::min)(count, stored + 2048));
-        }
+        // A few at a time: resize() writes them, and the cache has them still when their turn comes.
+        if (stored == values.size()) values.resize(stored + few);
         Calls::store(reinterpret_cast<std::byte*>(values.data() + stored),
                      std::forward<decltype(item)>(item));
         ++stored;
