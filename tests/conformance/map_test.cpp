@@ -350,6 +350,7 @@ TEST_P(Map, AHundredThousandItemsComeBack) {
   std::vector<int> expected(100'000);
   std::iota(expected.begin(), expected.end(), 1);
   EXPECT_EQ(results, expected);
+  EXPECT_EQ(results.capacity(), results.size()) << "they were written once, where they are";
 }
 
 TEST_P(Map, SeveralMapsAtOnceDoNotMix) {

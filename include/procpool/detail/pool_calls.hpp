@@ -9,6 +9,7 @@
 #include <procpool/options.hpp>
 #include <procpool/task.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -135,7 +136,10 @@ template <class Calls, class R>
       std::size_t stored = 0;
       for (auto&& item : range) {
         // A few at a time: resize() writes them, and the cache has them still when their turn comes.
-        if (stored == values.size()) values.resize(stored + few);
+        if (stored == values.size()) {
+          const std::size_t room = values.capacity() - stored;
+          values.resize(stored + (room == 0 ? few : (std::min)(room, few)));
+        }
         Calls::store(reinterpret_cast<std::byte*>(values.data() + stored),
                      std::forward<decltype(item)>(item));
         ++stored;
