@@ -98,7 +98,9 @@ class Pool {
                    CallOptions<typename detail::ResultIfCallable<F, Args...>::Type> options) {
     using Result = ApplyResult<detail::TaskResult<F, Args...>>;
     return std::apply(
-        [&](const Args&... arg) { return submit<F, const Args&...>(erase<Result>(options), f, arg...); },
+        [&](const Args&... arg) {
+          return submit<F, const Args&...>(detail::erase_types<Result>(options), f, arg...);
+        },
         args);
   }
   template <class F, class... Args>
@@ -230,7 +232,8 @@ class Pool {
     detail::TaskCall call = Calls::call(f);
     detail::MapItems items = detail::encode_items<Calls>(
         std::forward<R>(range), detail::checked_chunksize(options.chunksize), handle_.max_message());
-    return Result(handle_.map(call.ref, std::move(call.prefix), std::move(items), erase<Result>(options)));
+    return Result(handle_.map(call.ref, std::move(call.prefix), std::move(items),
+                              detail::erase_types<Result>(options)));
   }
 
   /// Results that are numbers go straight into the vector that is returned.
@@ -262,35 +265,6 @@ class Pool {
     return ResultIterator<ItemResult<F, R>>(detail::ImapSession(
         handle_, {call.ref, std::move(call.prefix), detail::checked_chunksize(chunksize), ordered},
         detail::make_pull<Calls>(std::views::all(std::forward<R>(range)))));
-  }
-
-  /// The options without the type of the result; nullptr if none was used.
-  template <class Result, class Options>
-  static std::unique_ptr<detail::JobOptions> erase(Options& options) {
-    const bool used = options.callback || options.error_callback || options.accept_callback ||
-                      options.timeout_callback || options.progress_callback || options.soft_timeout ||
-                      options.timeout || options.lost_worker_timeout || !options.correlation_id.empty();
-    bool wait_for_slot = true;
-    if constexpr (requires { options.waitforslot; }) wait_for_slot = options.waitforslot;
-    if (!used && wait_for_slot) return nullptr;
-    auto erased = std::make_unique<detail::JobOptions>();
-    if (options.callback) {
-      erased->on_success =
-          detail::value_callback<Result>(std::move(options.callback), options.error_callback);
-    }
-    erased->on_error = std::move(options.error_callback);
-    erased->on_accept = std::move(options.accept_callback);
-    erased->on_timeout = std::move(options.timeout_callback);
-    erased->on_progress = std::move(options.progress_callback);
-    erased->soft_timeout = options.soft_timeout;
-    erased->timeout = options.timeout;
-    erased->lost_worker_timeout = options.lost_worker_timeout;
-    erased->wait_for_slot = wait_for_slot;
-    erased->expects = [types = std::move(options.callbacks_propagate)](const std::exception_ptr& error) {
-      return types.contains(error);
-    };
-    erased->correlation_id = std::move(options.correlation_id);
-    return erased;
   }
 
   detail::PoolHandle handle_;

@@ -5,6 +5,7 @@
 
 #include <procpool/detail/imap_session.hpp>
 #include <procpool/detail/job_handle.hpp>
+#include <procpool/detail/job_options.hpp>
 #include <procpool/detail/map_items.hpp>
 #include <procpool/options.hpp>
 #include <procpool/task.hpp>
@@ -191,6 +192,34 @@ template <class Result, class Callback>
       callback(*value);
     }
   };
+}
+
+/// The options without the type of the result; nullptr if none was used.
+template <class Result, class Options>
+[[nodiscard]] std::unique_ptr<JobOptions> erase_types(Options& options) {
+  const bool used = options.callback || options.error_callback || options.accept_callback ||
+                    options.timeout_callback || options.progress_callback || options.soft_timeout ||
+                    options.timeout || options.lost_worker_timeout || !options.correlation_id.empty();
+  bool wait_for_slot = true;
+  if constexpr (requires { options.waitforslot; }) wait_for_slot = options.waitforslot;
+  if (!used && wait_for_slot) return nullptr;
+  auto erased = std::make_unique<JobOptions>();
+  if (options.callback) {
+    erased->on_success = value_callback<Result>(std::move(options.callback), options.error_callback);
+  }
+  erased->on_error = std::move(options.error_callback);
+  erased->on_accept = std::move(options.accept_callback);
+  erased->on_timeout = std::move(options.timeout_callback);
+  erased->on_progress = std::move(options.progress_callback);
+  erased->soft_timeout = options.soft_timeout;
+  erased->timeout = options.timeout;
+  erased->lost_worker_timeout = options.lost_worker_timeout;
+  erased->wait_for_slot = wait_for_slot;
+  erased->expects = [types = std::move(options.callbacks_propagate)](const std::exception_ptr& error) {
+    return types.contains(error);
+  };
+  erased->correlation_id = std::move(options.correlation_id);
+  return erased;
 }
 
 }  // namespace procpool::detail
