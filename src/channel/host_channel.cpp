@@ -390,6 +390,7 @@ bool HostChannel::check_pack(const ResultDescriptor& descriptor) noexcept {
   return check_values(descriptor.kind, descriptor.length, descriptor.count);
 }
 
+/// So many values are of one length.
 bool HostChannel::check_values(ResultKind kind, std::size_t length, std::uint32_t count) noexcept {
   if (kind != ResultKind::values || (count == 0 ? length : length % count) == 0) return true;
   return violated("the answers of its pack make no sense");
@@ -493,11 +494,11 @@ bool HostChannel::salvage(Answer& answer) noexcept {
   if (!has_claimed(count)) return violated("it answered a job that it had not claimed");
   if (!check_arguments()) return false;
   if (draft.length > draft_size) return violated("its draft is longer than a draft may be");
-  if (!check_values(draft.even ? ResultKind::values : ResultKind::pack, draft.length, draft.count))
-    return false;
+  const ResultKind kind = draft.even ? ResultKind::values : ResultKind::pack;
+  if (!check_values(kind, draft.length, draft.count)) return false;
   const std::byte* const place = memory_->drafts[draft.place];
   answer.id = oldest().id + answered_;
-  answer.kind = draft.even ? ResultKind::values : ResultKind::pack;
+  answer.kind = kind;
   answer.count = count;
   answer.last = false;
   answer.elapsed = Duration::zero();

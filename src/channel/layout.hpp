@@ -48,10 +48,9 @@ inline constexpr std::uint8_t announce = 4;  ///< job: the worker rings as it st
 inline constexpr std::uint8_t chunk = 8;     ///< several items, each with a length before it unless `even`
 inline constexpr std::uint8_t limits = 16;   ///< job: begins with its soft and hard limit (2 x 64 bits, ns)
 inline constexpr std::uint8_t ask = 64;      ///< job: the worker waits for the host's word (`acknowledged`)
-inline constexpr std::uint8_t even =
-    32;  ///< job: its items are all of one length, and none stands before them
-inline constexpr std::uint8_t last = 32;   ///< result: the worker ends now, of its own accord
-inline constexpr std::uint8_t pack = 128;  ///< several jobs, each an item as of a chunk
+inline constexpr std::uint8_t even = 32;     ///< job: its items are of one length, which stands nowhere
+inline constexpr std::uint8_t last = 32;     ///< result: the worker ends now, of its own accord
+inline constexpr std::uint8_t pack = 128;    ///< several jobs, each an item as of a chunk
 }  // namespace message_flag
 
 /// What the host publishes: prefix (the callable) and arguments, one after the other, of a job; or of a pack

@@ -338,7 +338,7 @@ TEST_P(Packs, TheTimeOfEachIsCountedOnce) {
   publish_pack(10, 200);
   for (std::size_t i = 0; i < 200; ++i) {
     claim();
-    // Each of the last answers comes alone, the first of them behind a draft.
+    // Into a draft, too long for one, and into drafts again.
     const std::size_t size = i < 100 ? 4 : i < 110 ? draft_size : 5;
     EXPECT_TRUE(pair.worker.publish(job, ResultKind::value, std::vector<std::byte>(size)));
   }
